@@ -1,0 +1,8 @@
+//! The arm: its kinematic chain, its joints and limits, its calibration, and the units that
+//! policies use for its joints.
+//!
+//! Loaded once and then only read. Never talks to a servo.
+
+pub mod limits;
+
+pub use limits::JointLimits;

@@ -1,0 +1,124 @@
+//! What goes into a tick and what comes out of it.
+
+use crate::messages::{Cause, Mode, Plan, Refusal, Request};
+use crate::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, Volts};
+
+/// Why a joint could not be read in this tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReadFault {
+    /// No reply before the deadline.
+    #[default]
+    Timeout,
+    /// The reply failed its checksum or length.
+    Corrupt,
+    /// Another id answered.
+    WrongId,
+    /// The port is gone or failed.
+    Port,
+}
+
+/// One joint as read in this tick. A failed read is a fault, never a zero.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum JointReading {
+    /// A checked reply.
+    Fresh {
+        /// Measured position.
+        position: Rad,
+        /// Measured velocity.
+        velocity: RadPerSec,
+        /// Share of the stall torque, −1…1.
+        load: f64,
+        /// Supply voltage.
+        voltage: Volts,
+        /// Temperature.
+        temperature: Celsius,
+        /// Error bits of the status frame.
+        errors: u8,
+    },
+    /// Nothing usable.
+    Missing(ReadFault),
+}
+
+impl Default for JointReading {
+    fn default() -> Self {
+        JointReading::Missing(ReadFault::Timeout)
+    }
+}
+
+/// The runner as the guard's shell sees it at this tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Link {
+    /// No runner has connected yet, or it left in an orderly way while nothing moved.
+    #[default]
+    Absent,
+    /// Connected; when its last message arrived.
+    Up {
+        /// Arrival of its last heartbeat or plan.
+        heard_at: MonoTime,
+    },
+    /// Its connection closed.
+    Closed,
+}
+
+/// Things that happened since the last tick, at most a handful.
+#[derive(Debug, Clone, Default)]
+pub struct Signals {
+    /// What operators (or the runner for them) asked for, in order.
+    pub requests: heapless::Vec<Request, 8>,
+    /// The runner saw something that must stop the arm.
+    pub trip: Option<Cause>,
+    /// A signal told the guard to end.
+    pub signal: Option<i32>,
+}
+
+/// Everything one tick decides on.
+#[derive(Debug, Clone)]
+pub struct Inputs<'a> {
+    /// The tick's own time: when the joints were read.
+    pub now: MonoTime,
+    /// Ticks missed in a row just before this one.
+    pub missed: u32,
+    /// The joints in the arm's order.
+    pub joints: JointVec<JointReading>,
+    /// The runner.
+    pub link: Link,
+    /// A plan that arrived since the last tick (the newest, when several did).
+    pub plan: Option<&'a Plan>,
+    /// Requests, trips, signals.
+    pub signals: Signals,
+}
+
+/// What to do about torque in this tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TorqueAct {
+    /// Nothing.
+    #[default]
+    Keep,
+    /// Switch on, after the goal of this step has been written.
+    Enable,
+    /// Switch off; no goal may follow in this tick (a goal write re-enables torque).
+    Release,
+}
+
+/// What one tick decided.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step<Command> {
+    /// The goals to write; `None` writes nothing (limp, or nothing is known yet).
+    pub command: Option<Command>,
+    /// Torque.
+    pub torque: TorqueAct,
+    /// The mode after this tick.
+    pub mode: Mode,
+    /// Why the arm is stopped or stopping.
+    pub cause: Option<Cause>,
+    /// The answer to each request of this tick, in order.
+    pub answers: [Option<Result<Request, Refusal>>; 8],
+    /// The plan offered in this tick was refused.
+    pub refused: Option<(u64, Refusal)>,
+    /// The newest plan being followed, 0 when none.
+    pub plan_id: u64,
+    /// When it runs out.
+    pub plan_end: MonoTime,
+    /// The arm stands and a `Shutdown` or signal asked the guard to end: it may.
+    pub may_exit: bool,
+}

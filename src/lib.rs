@@ -1,0 +1,17 @@
+//! surehand: runs a learned policy on a servo arm, on time, inside limits, and stops it well.
+//!
+//! Modules in the order data flows through them: `units ← messages ← arm ← {camera, policy,
+//! control, bus}`; `guard` sees control, bus and messages; `runner` sees camera, policy and
+//! messages; the two meet only in `messages`.
+
+pub mod arm;
+pub mod bus;
+pub mod camera;
+pub mod cell;
+pub mod cli;
+pub mod control;
+pub mod guard;
+pub mod messages;
+pub mod policy;
+pub mod runner;
+pub mod units;

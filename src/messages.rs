@@ -1,0 +1,348 @@
+//! What crosses the boundary between guard and runner, and between guard and operator.
+//!
+//! Owns the fixed-size messages and their bytes; one message is one datagram on a
+//! `SOCK_SEQPACKET` unix socket. Encoding and decoding allocate nothing. Never owns a socket,
+//! and no message can widen a limit: the runner may only ask for motion.
+
+use heapless::{String, Vec};
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, Volts};
+
+mod cause;
+mod mode;
+pub use cause::{Cause, Names, Refusal};
+pub use mode::Mode;
+
+/// Both ends must speak the same version; a `Hello` with another one is refused.
+pub const PROTOCOL: u32 = 1;
+/// The most waypoints one plan may have (a LeRobot ACT chunk is 100).
+pub const MAX_WAYPOINTS: usize = 128;
+/// The most cameras one cell may have.
+pub const MAX_CAMERAS: usize = 4;
+/// A buffer of this size holds every message.
+pub const MAX_MESSAGE: usize = 16 * 1024;
+
+/// A short name: a joint, a camera, a job, a backend.
+pub type Name = String<32>;
+
+/// Cuts `text` to what a [`Name`] holds, at a character boundary.
+#[must_use]
+pub fn name(text: &str) -> Name {
+    let mut name = Name::new();
+    for c in text.chars() {
+        if name.push(c).is_err() {
+            break;
+        }
+    }
+    name
+}
+
+/// Where the tool should be, in the arm's base frame.
+///
+/// A five-joint arm reaches position, tilt and roll; its yaw follows from the position.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct ToolSetpoint {
+    /// Tool point, metres, base frame.
+    pub position: [f64; 3],
+    /// Angle of the approach axis from straight down, within the arm's vertical plane,
+    /// positive when the tool leans outward (fingers pointing away from the pan axis); radians.
+    pub tilt: f64,
+    /// Rotation about the approach axis relative to the arm's vertical plane, radians.
+    pub roll: f64,
+    /// Gripper joint, radians (not part of the inverse kinematics).
+    pub gripper: f64,
+}
+
+/// The waypoints of a plan: all of one kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Waypoints {
+    /// Tool poses, solved by the guard's inverse kinematics tick by tick.
+    Tool(Vec<ToolSetpoint, MAX_WAYPOINTS>),
+    /// Joint positions in the arm's joint order, gripper included, radians.
+    Joint(Vec<JointVec<Rad>, MAX_WAYPOINTS>),
+}
+
+impl Waypoints {
+    /// How many waypoints there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Waypoints::Tool(points) => points.len(),
+            Waypoints::Joint(points) => points.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A timed chunk of actions. Waypoint `i` is due at `start + i · step`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Rises with every plan of one runner; the guard refuses an id it has already seen.
+    pub id: u64,
+    /// When the oldest of the frames behind this plan was captured.
+    pub captured_at: MonoTime,
+    /// When waypoint 0 is due.
+    pub start: MonoTime,
+    /// Time between waypoints, nanoseconds, not zero.
+    pub step_ns: u32,
+    /// The waypoints, in time order.
+    pub waypoints: Waypoints,
+}
+
+impl Plan {
+    /// When waypoint `index` is due.
+    #[must_use]
+    pub fn due(&self, index: usize) -> MonoTime {
+        let offset = u64::from(self.step_ns).saturating_mul(index as u64);
+        MonoTime(self.start.0.saturating_add(offset))
+    }
+
+    /// When the last waypoint is due: past it the plan has run out.
+    #[must_use]
+    pub fn end(&self) -> MonoTime {
+        self.due(self.waypoints.len().saturating_sub(1))
+    }
+}
+
+/// What an operator (or the runner on an operator's behalf) may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Leave `Stopped` for `Idle`/`Holding`-able state; refused while the cause is present.
+    Reset,
+    /// Torque on with goal = measured: `Idle` → `Holding`.
+    Enable,
+    /// Follow plans: `Holding` → `Running`. A new job: plans from before are refused.
+    Start,
+    /// Decelerate and hold without latching: `Running` → `Holding`.
+    Pause,
+    /// Decelerate, hold, latch. Always accepted.
+    Stop,
+    /// Torque off in place; only in `Holding` or `Stopped`, and only on purpose.
+    Release,
+    /// Decelerate, hold, then end the guard process; torque stays on.
+    Shutdown,
+}
+
+/// Who is at the other end of a connection to the guard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// The one that sends plans and heartbeats; there is at most one.
+    Runner,
+    /// Asks, stops, reads; any number up to the guard's slots.
+    Operator,
+}
+
+/// p50 … max of something measured.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Percentiles {
+    /// Median.
+    pub p50: f64,
+    /// 99th percentile.
+    pub p99: f64,
+    /// 99.9th percentile.
+    pub p999: f64,
+    /// Largest.
+    pub max: f64,
+}
+
+/// What the runner tells about itself with each heartbeat, for `status`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RunnerReport {
+    /// The runner's process id.
+    pub pid: u32,
+    /// The job being run, empty when none.
+    pub job: Name,
+    /// Episode index from 0.
+    pub episode: u32,
+    /// Which inference backend runs.
+    pub backend: Name,
+    /// Inference time, milliseconds.
+    pub inference_ms: Percentiles,
+}
+
+/// To the guard.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "fixed size by design: no allocation"
+)]
+pub enum ToGuard {
+    /// First message on a connection.
+    Hello {
+        /// [`PROTOCOL`] of the sender.
+        protocol: u32,
+        /// What the sender is.
+        role: Role,
+    },
+    /// The runner's lease renewal.
+    Heartbeat(RunnerReport),
+    /// A new plan (runner only).
+    Plan(Plan),
+    /// The runner saw something that must stop the arm.
+    Trip(Cause),
+    /// Somebody asks for something.
+    Request(Request),
+    /// Asks for a [`Status`].
+    Status,
+}
+
+/// From the guard.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "fixed size by design: no allocation"
+)]
+pub enum FromGuard {
+    /// The connection is accepted.
+    Welcome {
+        /// The guard's process id.
+        pid: u32,
+    },
+    /// The connection or the request is refused, and why.
+    Refused(Refusal),
+    /// The request was carried out, or has begun to be.
+    Done(Request),
+    /// One tick, to the runner only.
+    Telemetry(Telemetry),
+    /// The answer to [`ToGuard::Status`].
+    Status(Status),
+}
+
+/// One tick as the runner sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Telemetry {
+    /// Tick number since the guard's start.
+    pub tick: u64,
+    /// When the joints were read.
+    pub at: MonoTime,
+    /// The mode after this tick.
+    pub mode: Mode,
+    /// Why the arm is stopped or stopping.
+    pub cause: Option<Cause>,
+    /// Joint positions as measured.
+    pub measured: JointVec<Rad>,
+    /// Joint positions as commanded (the goal on the wire).
+    pub command: JointVec<Rad>,
+    /// The newest plan admitted, 0 when none.
+    pub plan_id: u64,
+    /// When the plan being followed runs out.
+    pub plan_end: MonoTime,
+    /// The last plan refused and why.
+    pub refused: Option<(u64, Refusal)>,
+}
+
+/// One joint in a [`Status`].
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct JointStatus {
+    /// The joint's name.
+    pub name: Name,
+    /// Servo id on the bus.
+    pub id: u8,
+    /// Measured position.
+    pub position: Rad,
+    /// Measured velocity.
+    pub velocity: RadPerSec,
+    /// Commanded position.
+    pub command: Rad,
+    /// Lower and upper position limit.
+    pub limits: (Rad, Rad),
+    /// The farthest a goal may be from the measured position.
+    pub stopping_distance: Rad,
+    /// Share of the stall torque, −1…1.
+    pub load: f64,
+    /// Servo temperature.
+    pub temperature: Celsius,
+    /// Servo voltage.
+    pub voltage: Volts,
+    /// Error bits of the last reply.
+    pub errors: u8,
+    /// Reads that failed since the start.
+    pub read_failures: u64,
+    /// Times the limiter clamped the target.
+    pub clamped: u64,
+}
+
+/// What went wrong on the bus since the guard's start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BusErrors {
+    /// No reply within the deadline.
+    pub timeouts: u64,
+    /// Bad checksum.
+    pub checksum: u64,
+    /// Reply from an id that was not asked, or twice.
+    pub wrong_id: u64,
+    /// Bytes thrown away while looking for a header or draining.
+    pub stray_bytes: u64,
+    /// Error from the operating system.
+    pub io: u64,
+}
+
+/// Everything `surehand status` shows.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// The mode.
+    pub mode: Mode,
+    /// Why the arm is stopped or stopping.
+    pub cause: Option<Cause>,
+    /// The guard's process id.
+    pub guard_pid: u32,
+    /// What the runner said last; `None` when none is connected.
+    pub runner: Option<RunnerReport>,
+    /// Ticks a second asked for.
+    pub rate_hz: f64,
+    /// Ticks done.
+    pub ticks: u64,
+    /// Ticks skipped because their deadline had passed.
+    pub missed: u64,
+    /// How late the loop woke, microseconds.
+    pub lateness_us: Percentiles,
+    /// Read and write together, microseconds.
+    pub bus_us: Percentiles,
+    /// Deciding, microseconds.
+    pub decide_us: Percentiles,
+    /// Bus errors.
+    pub bus_errors: BusErrors,
+    /// Age of the frames behind the plan being followed, milliseconds; `None` without a plan.
+    pub plan_age_ms: Option<f64>,
+    /// Plans refused.
+    pub plans_refused: u64,
+    /// Times a plan ran out.
+    pub plans_starved: u64,
+    /// Whether real-time priority was granted.
+    pub realtime: bool,
+    /// Whether memory was locked.
+    pub memory_locked: bool,
+    /// Camera names, by the index a [`Cause`] uses.
+    pub cameras: Vec<Name, MAX_CAMERAS>,
+    /// The joints in the arm's order.
+    pub joints: Vec<JointStatus, { crate::units::MAX_JOINTS }>,
+}
+
+/// A datagram that is not a message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a message could not be encoded or decoded: {0}")]
+pub struct CodecError(postcard::Error);
+
+/// Writes `message` into `buffer` and gives the part that was used.
+///
+/// # Errors
+/// When `buffer` is too small ([`MAX_MESSAGE`] suffices for every message).
+pub fn encode<'a, M: Serialize>(message: &M, buffer: &'a mut [u8]) -> Result<&'a [u8], CodecError> {
+    postcard::to_slice(message, buffer)
+        .map(|used| &*used)
+        .map_err(CodecError)
+}
+
+/// Reads a message.
+///
+/// # Errors
+/// When the bytes are not one.
+pub fn decode<'a, M: Deserialize<'a>>(bytes: &'a [u8]) -> Result<M, CodecError> {
+    postcard::from_bytes(bytes).map_err(CodecError)
+}

@@ -1,0 +1,355 @@
+//! Why the arm stopped, why something was refused, and what to do about it.
+//!
+//! A cause is numbers; names are added where a person reads it.
+
+use serde::{Deserialize, Serialize};
+
+/// Names for the indices in a [`Cause`].
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    /// Joint names in the arm's order.
+    pub joints: &'a [&'a str],
+    /// Camera names in the cell's order.
+    pub cameras: &'a [&'a str],
+}
+
+impl Names<'_> {
+    fn joint(&self, index: u8) -> &str {
+        self.joints.get(usize::from(index)).unwrap_or(&"?")
+    }
+    fn camera(&self, index: u8) -> &str {
+        self.cameras.get(usize::from(index)).unwrap_or(&"?")
+    }
+}
+
+/// Why the arm is stopped or stopping. Joints and cameras are indices into the cell's order.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Cause {
+    /// The guard has just started; boot is latched.
+    Boot,
+    /// A guard was lost and this one took over.
+    GuardReplaced,
+    /// The runner's connection closed.
+    RunnerDied,
+    /// The runner's lease ran out.
+    RunnerSilent {
+        /// Milliseconds since it was last heard.
+        silent_ms: u32,
+    },
+    /// The last plan ran out and no new one came.
+    PlanRanOut,
+    /// Somebody asked for a stop.
+    OperatorStop,
+    /// The guard was told to end by a signal.
+    Signal {
+        /// Signal number.
+        signal: i32,
+    },
+    /// The policy put out NaN or an infinity.
+    PolicyNotFinite,
+    /// The policy could not be run.
+    PolicyFailed,
+    /// A plan was refused and the one before it can't be kept.
+    PlanRefused(Refusal),
+    /// A camera repeats one frame.
+    CameraFrozen {
+        /// Which camera.
+        camera: u8,
+    },
+    /// A camera delivers nothing, or nothing usable.
+    CameraLost {
+        /// Which camera.
+        camera: u8,
+    },
+    /// A camera's picture is black or of another size than declared.
+    CameraUnusable {
+        /// Which camera.
+        camera: u8,
+    },
+    /// A servo did not answer several times in a row.
+    ServoSilent {
+        /// Which joint.
+        joint: u8,
+        /// Reads missed in a row.
+        misses: u8,
+    },
+    /// A servo reports an error.
+    ServoFault {
+        /// Which joint.
+        joint: u8,
+        /// Its error bits.
+        bits: u8,
+    },
+    /// Replies come from the wrong servo.
+    WrongReply {
+        /// Which joint was asked.
+        joint: u8,
+    },
+    /// The serial port failed.
+    PortLost,
+    /// A joint does not follow its goal.
+    FollowingError {
+        /// Which joint.
+        joint: u8,
+        /// Goal − measured, radians.
+        error: f64,
+    },
+    /// A measured position moved farther in a tick than the joint can.
+    EncoderJump {
+        /// Which joint.
+        joint: u8,
+        /// The step, radians.
+        step: f64,
+    },
+    /// A servo is too hot.
+    Overheat {
+        /// Which joint.
+        joint: u8,
+        /// Its temperature.
+        celsius: f64,
+    },
+    /// A servo's supply is out of range.
+    Voltage {
+        /// Which joint.
+        joint: u8,
+        /// Its voltage.
+        volts: f64,
+    },
+    /// The loop itself was held up.
+    MissedTicks {
+        /// Ticks missed in a row.
+        count: u32,
+    },
+    /// Inverse kinematics found no way to the setpoint.
+    Unreachable {
+        /// Remaining position error, metres.
+        error: f64,
+    },
+}
+
+/// Why a plan or a request was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// Not every number is finite.
+    NotFinite,
+    /// No waypoints, or a step of zero.
+    Empty,
+    /// The waypoints have another number of joints than the arm.
+    WrongJointCount {
+        /// Joints of the arm.
+        expected: u8,
+        /// Joints of the waypoint.
+        received: u8,
+    },
+    /// All of it lies in the past.
+    Late,
+    /// It begins too far in the future, or its frames are dated after now.
+    Early,
+    /// Its id is not above the last one's.
+    OldId,
+    /// Its frames are older than allowed.
+    Stale {
+        /// Age, milliseconds.
+        age_ms: u32,
+    },
+    /// It begins too far from the present command.
+    SeamTooFar {
+        /// Waypoint index.
+        waypoint: u8,
+        /// Distance (radians or metres).
+        distance: f64,
+    },
+    /// A waypoint lies outside a joint's limits.
+    OutsideLimits {
+        /// Waypoint index.
+        waypoint: u8,
+        /// Joint index.
+        joint: u8,
+    },
+    /// The tool can't get there.
+    Unreachable {
+        /// Waypoint index.
+        waypoint: u8,
+    },
+    /// Not in this mode.
+    WrongMode,
+    /// The cause of the stop is still there.
+    CausePresent,
+    /// Another runner is connected.
+    RunnerPresent,
+    /// The other end speaks another protocol version.
+    WrongProtocol,
+    /// Only the runner may send that.
+    NotTheRunner,
+    /// All connection slots are taken.
+    Full,
+}
+
+impl Cause {
+    /// One line: what happened, with numbers and names.
+    #[must_use]
+    pub fn text(&self, names: &Names<'_>) -> String {
+        match *self {
+            Cause::Boot => "the guard has just started".into(),
+            Cause::GuardReplaced => "the guard was lost and has been replaced".into(),
+            Cause::RunnerDied => "the runner died (its connection closed)".into(),
+            Cause::RunnerSilent { silent_ms } => {
+                format!("the runner was silent for {silent_ms} ms")
+            }
+            Cause::PlanRanOut => "the plan ran out and no new one came".into(),
+            Cause::OperatorStop => "an operator asked for a stop".into(),
+            Cause::Signal { signal } => format!("the controller was told to end (signal {signal})"),
+            Cause::PolicyNotFinite => "the policy put out NaN or an infinity".into(),
+            Cause::PolicyFailed => "the policy could not be run".into(),
+            Cause::PlanRefused(refusal) => format!("a plan was refused: {}", refusal.text(names)),
+            Cause::CameraFrozen { camera } => {
+                format!("camera {} repeats one frame", names.camera(camera))
+            }
+            Cause::CameraLost { camera } => {
+                format!("camera {} delivers no frames", names.camera(camera))
+            }
+            Cause::CameraUnusable { camera } => format!(
+                "camera {} delivers black pictures or another size than declared",
+                names.camera(camera)
+            ),
+            Cause::ServoSilent { joint, misses } => format!(
+                "servo {} did not answer {misses} times in a row",
+                names.joint(joint)
+            ),
+            Cause::ServoFault { joint, bits } => format!(
+                "servo {} reports {} (error bits 0x{bits:02x})",
+                names.joint(joint),
+                error_bits(bits)
+            ),
+            Cause::WrongReply { joint } => format!(
+                "replies for servo {} come from another id",
+                names.joint(joint)
+            ),
+            Cause::PortLost => "the serial port failed".into(),
+            Cause::FollowingError { joint, error } => format!(
+                "joint {} is {error:.3} rad from its goal",
+                names.joint(joint)
+            ),
+            Cause::EncoderJump { joint, step } => format!(
+                "the encoder of joint {} jumped by {step:.3} rad",
+                names.joint(joint)
+            ),
+            Cause::Overheat { joint, celsius } => {
+                format!("servo {} is at {celsius:.0} °C", names.joint(joint))
+            }
+            Cause::Voltage { joint, volts } => {
+                format!("servo {} is supplied with {volts:.1} V", names.joint(joint))
+            }
+            Cause::MissedTicks { count } => {
+                format!("the control loop missed {count} ticks in a row")
+            }
+            Cause::Unreachable { error } => format!(
+                "the tool can't reach its setpoint ({:.1} mm remain)",
+                error * 1e3
+            ),
+        }
+    }
+
+    /// One line: what to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Cause::Boot => "look at the cell, then `surehand reset` and `surehand enable`",
+            Cause::GuardReplaced | Cause::RunnerDied | Cause::RunnerSilent { .. } => {
+                "read the log for the reason, make sure the cell is clear, then `surehand reset` and start again"
+            }
+            Cause::PlanRanOut | Cause::PolicyFailed => {
+                "see in the log why inference fell behind, then `surehand reset` and start again"
+            }
+            Cause::OperatorStop | Cause::Signal { .. } => {
+                "when the cell is clear, `surehand reset` and start again"
+            }
+            Cause::PolicyNotFinite => {
+                "do not run this policy; check its statistics and export with `surehand check`"
+            }
+            Cause::PlanRefused(_) | Cause::Unreachable { .. } => {
+                "check that policy, calibration and limits belong together (`surehand check`), then `surehand reset`"
+            }
+            Cause::CameraFrozen { .. }
+            | Cause::CameraLost { .. }
+            | Cause::CameraUnusable { .. } => {
+                "check the camera's cable, cover and stream, then `surehand reset`"
+            }
+            Cause::ServoSilent { .. } | Cause::WrongReply { .. } => {
+                "check that servo's cable and id, then `surehand reset`"
+            }
+            Cause::ServoFault { .. } => {
+                "the arm may sag: support it, release and enable again to clear the servo, then `surehand reset`"
+            }
+            Cause::PortLost => "check the USB cable and the arm's power, then start again",
+            Cause::FollowingError { .. } => {
+                "see what blocks the joint, clear it, then `surehand reset`"
+            }
+            Cause::EncoderJump { .. } => {
+                "check the calibration and the servo's horn before `surehand reset`"
+            }
+            Cause::Overheat { .. } => {
+                "let the servo cool and lighten its work, then `surehand reset`"
+            }
+            Cause::Voltage { .. } => "check the power supply, then `surehand reset`",
+            Cause::MissedTicks { .. } => {
+                "something held up the machine: grant real-time priority, lighten its load, then `surehand reset`"
+            }
+        }
+    }
+}
+
+impl Refusal {
+    /// One line: why.
+    #[must_use]
+    pub fn text(&self, names: &Names<'_>) -> String {
+        match *self {
+            Refusal::NotFinite => "it holds NaN or an infinity".into(),
+            Refusal::Empty => "it is empty".into(),
+            Refusal::WrongJointCount { expected, received } => {
+                format!("it has {received} joints, the arm has {expected}")
+            }
+            Refusal::Late => "all of it lies in the past".into(),
+            Refusal::Early => "it is dated in the future".into(),
+            Refusal::OldId => "a newer plan has been seen".into(),
+            Refusal::Stale { age_ms } => format!("its frames are {age_ms} ms old"),
+            Refusal::SeamTooFar { waypoint, distance } => {
+                format!("waypoint {waypoint} is {distance:.3} from the present command")
+            }
+            Refusal::OutsideLimits { waypoint, joint } => format!(
+                "waypoint {waypoint} is outside the limits of joint {}",
+                names.joint(joint)
+            ),
+            Refusal::Unreachable { waypoint } => {
+                format!("the tool can't reach waypoint {waypoint}")
+            }
+            Refusal::WrongMode => "not possible in this mode".into(),
+            Refusal::CausePresent => "the cause of the stop is still there".into(),
+            Refusal::RunnerPresent => "another runner is connected".into(),
+            Refusal::WrongProtocol => "the other end is of another version".into(),
+            Refusal::NotTheRunner => "only the runner may send that".into(),
+            Refusal::Full => "all connections of the guard are taken".into(),
+        }
+    }
+}
+
+/// The error bits of a Feetech status frame in words.
+fn error_bits(bits: u8) -> String {
+    const WORDS: [(u8, &str); 5] = [
+        (0x01, "voltage"),
+        (0x02, "angle"),
+        (0x04, "overheat"),
+        (0x08, "over-current"),
+        (0x20, "overload"),
+    ];
+    let words: Vec<&str> = WORDS
+        .iter()
+        .filter(|(bit, _)| bits & bit != 0)
+        .map(|(_, word)| *word)
+        .collect();
+    if words.is_empty() {
+        "an unknown error".into()
+    } else {
+        words.join(", ")
+    }
+}

@@ -1,0 +1,39 @@
+//! The mode of the controller as everybody sees it. Its transitions are the control core's.
+
+use serde::{Deserialize, Serialize};
+
+/// What the arm is allowed to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+pub enum Mode {
+    /// Latched: holding where it stopped (or limp when released), until a reset.
+    #[default]
+    Stopped,
+    /// Not latched, torque off.
+    Idle,
+    /// Torque on, standing.
+    Holding,
+    /// Following plans.
+    Running,
+    /// Decelerating towards `Stopped`.
+    Stopping,
+}
+
+impl Mode {
+    /// The mode as one lower-case word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Mode::Stopped => "stopped",
+            Mode::Idle => "idle",
+            Mode::Holding => "holding",
+            Mode::Running => "running",
+            Mode::Stopping => "stopping",
+        }
+    }
+}
+
+impl std::fmt::Display for Mode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.word())
+    }
+}

@@ -1,0 +1,2 @@
+//! Collects demonstrations.
+fn main() {}
