@@ -55,6 +55,10 @@ pub struct ToolSetpoint {
 }
 
 /// The waypoints of a plan: all of one kind.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "fixed size by design: no allocation"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Waypoints {
     /// Tool poses, solved by the guard's inverse kinematics tick by tick.
