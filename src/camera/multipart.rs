@@ -15,7 +15,9 @@ const MAX_PART: usize = 16 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MultipartError {
     /// The response is something else.
-    #[error("the address serves {0:?}, not multipart/x-mixed-replace; give the address of a stream")]
+    #[error(
+        "the address serves {0:?}, not multipart/x-mixed-replace; give the address of a stream"
+    )]
     ContentType(String),
     /// No boundary, or one that is empty or too long.
     #[error("the stream's Content-Type names no usable boundary: {0:?}")]

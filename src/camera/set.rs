@@ -25,10 +25,10 @@ pub struct CameraConfig {
     pub name: String,
     /// `mjpeg://host:port/path` or `http://host:port/path`.
     pub url: String,
-    /// From the light on the sensor to the picture's arrival here, milliseconds.
-    pub latency_ms: f64,
-    /// A newest good picture older than this, since its capture, is a fault; milliseconds.
-    pub max_age_ms: f64,
+    /// From the light on the sensor to the picture's arrival here.
+    pub latency: Duration,
+    /// The camera is at fault when its newest good picture was captured longer ago than this.
+    pub max_age: Duration,
     /// Width of its pictures, pixels.
     pub width: u32,
     /// Height of its pictures, pixels.
@@ -54,7 +54,7 @@ pub enum CameraError {
         /// The key in its configuration.
         key: &'static str,
         /// What it was.
-        value: f64,
+        value: String,
         /// What it should be.
         remedy: &'static str,
     },
@@ -214,11 +214,16 @@ impl Cameras {
 
     /// The cameras that are at fault now, by index.
     pub fn faults(&self, now: MonoTime) -> impl Iterator<Item = (u8, CameraFault)> {
-        (0u8..).zip(&self.cameras).filter_map(move |(index, camera)| {
-            let view = camera.view.borrow();
-            let good_at = view.frame.as_ref().map_or(self.started_at, |f| f.captured_at);
-            check::fault(now, camera.max_age_ns, good_at, view.seen).map(|fault| (index, fault))
-        })
+        (0u8..)
+            .zip(&self.cameras)
+            .filter_map(move |(index, camera)| {
+                let view = camera.view.borrow();
+                let good_at = view
+                    .frame
+                    .as_ref()
+                    .map_or(self.started_at, |f| f.captured_at);
+                check::fault(now, camera.max_age_ns, good_at, view.seen).map(|fault| (index, fault))
+            })
     }
 
     /// The cameras' own clock, now.
@@ -234,31 +239,23 @@ impl CameraConfig {
             camera: self.name.clone(),
             error,
         })?;
-        let value = |key, value, remedy| CameraError::Value {
+        let value = |key, value: String, remedy| CameraError::Value {
             camera: self.name.clone(),
             key,
             value,
             remedy,
         };
-        let side = 1..=4096;
-        if !side.contains(&self.width) {
-            let remedy = "give its width in pixels, 1 to 4096";
-            return Err(value("width", f64::from(self.width), remedy));
+        for (key, side) in [("width", self.width), ("height", self.height)] {
+            if !(1..=4096).contains(&side) {
+                return Err(value(key, side.to_string(), "give pixels, 1 to 4096"));
+            }
         }
-        if !side.contains(&self.height) {
-            let remedy = "give its height in pixels, 1 to 4096";
-            return Err(value("height", f64::from(self.height), remedy));
+        if self.max_age <= self.latency {
+            let remedy = "make it more than the camera's latency";
+            return Err(value("max_age", format!("{:?}", self.max_age), remedy));
         }
-        if !(0.0..=10_000.0).contains(&self.latency_ms) {
-            let remedy = "give milliseconds, 0 to 10000";
-            return Err(value("latency_ms", self.latency_ms, remedy));
-        }
-        if !(self.max_age_ms > self.latency_ms && self.max_age_ms <= 60_000.0) {
-            let remedy = "give milliseconds above latency_ms, at most 60000";
-            return Err(value("max_age_ms", self.max_age_ms, remedy));
-        }
-        let ns = |ms: f64| (ms * 1e6).round() as u64;
-        Ok((url, ns(self.latency_ms), ns(self.max_age_ms)))
+        let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        Ok((url, ns(self.latency), ns(self.max_age)))
     }
 }
 

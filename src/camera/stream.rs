@@ -94,7 +94,11 @@ impl Stream {
     }
 
     fn sequence(&self) -> u64 {
-        self.sender.borrow().frame.as_ref().map_or(0, |f| f.sequence)
+        self.sender
+            .borrow()
+            .frame
+            .as_ref()
+            .map_or(0, |f| f.sequence)
     }
 
     async fn connect_and_read(&mut self) -> Result<std::convert::Infallible, StreamError> {
@@ -200,7 +204,5 @@ async fn piece_at_hand(body: &mut Incoming) -> Result<Option<Bytes>, StreamError
         Poll::Pending => Poll::Ready(None),
     })
     .await;
-    Ok(frame
-        .transpose()?
-        .and_then(|frame| frame.into_data().ok()))
+    Ok(frame.transpose()?.and_then(|frame| frame.into_data().ok()))
 }
