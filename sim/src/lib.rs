@@ -6,6 +6,10 @@
 
 mod drive;
 pub mod faults;
+pub mod scene;
 pub mod servo;
+pub mod world;
 
 pub use drive::{Drive, Motion};
+pub use scene::Scene;
+pub use world::{Snapshot, World};
