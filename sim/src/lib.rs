@@ -8,8 +8,10 @@ mod drive;
 pub mod faults;
 pub mod scene;
 pub mod servo;
+pub mod workcell;
 pub mod world;
 
 pub use drive::{Drive, Motion};
 pub use scene::Scene;
+pub use workcell::Workcell;
 pub use world::{Snapshot, World};
