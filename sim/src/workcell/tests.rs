@@ -70,8 +70,8 @@ fn another_seed_places_the_cube_elsewhere() {
     assert_ne!(placed, cell.begin_episode(9));
     assert_eq!(placed, cell.begin_episode(8));
     let at = cell.truth().objects[0].pose.position;
-    for axis in 0..3 {
-        assert!((at[axis] - placed[0].translation.vector[axis]).abs() < 1e-6);
+    for (is, should) in at.iter().zip(&placed[0].translation.vector) {
+        assert!((is - should).abs() < 1e-6);
     }
 }
 

@@ -80,7 +80,7 @@ pub struct Pose {
 }
 
 impl Pose {
-    pub(super) fn of(pose: &Isometry3<f64>) -> Pose {
+    pub(crate) fn of(pose: &Isometry3<f64>) -> Pose {
         Pose {
             position: pose.translation.vector.into(),
             quaternion: pose.rotation.coords.into(),
