@@ -7,12 +7,14 @@
 mod drive;
 pub mod faults;
 pub mod process;
+pub mod render;
 pub mod scene;
 pub mod servo;
 pub mod workcell;
 pub mod world;
 
 pub use drive::{Drive, Motion};
+pub use render::{Image, Renderer};
 pub use scene::Scene;
 pub use workcell::Workcell;
 pub use world::{Snapshot, World};
