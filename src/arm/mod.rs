@@ -3,6 +3,10 @@
 //!
 //! Loaded once and then only read. Never talks to a servo.
 
+pub mod calibration;
+pub mod conventions;
 pub mod limits;
 
+pub use calibration::{Calibration, CalibrationError, Goal, JointCalibration, JointSpan};
+pub use conventions::Convention;
 pub use limits::JointLimits;
