@@ -107,7 +107,7 @@ fn numbers_outside_their_range_are_named_with_the_range() {
 #[test]
 fn a_range_that_is_not_the_urdfs_is_refused_with_both() {
     let line = refused("\"range_max\": 3299", "\"range_max\": 2899");
-    assert!(line.contains("3.228 rad (795…2899)"), "{line}");
+    assert!(line.contains("3.227 rad (795…2899)"), "{line}");
     assert!(line.contains("3.840 rad apart"), "{line}");
 }
 
