@@ -21,12 +21,13 @@ const IDLE_NS: u64 = 200_000_000;
 /// ns after which an unplugged adapter is looked at again.
 const RETRY_NS: u64 = 100_000_000;
 
-/// The running thread.
+/// The running thread. Dropping it ends the thread, and with it the pty and the link to it.
 pub(super) struct Bus {
     control: Control,
     path: PathBuf,
     used: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
+    stop: Stop,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// How others reach the thread.
@@ -63,11 +64,15 @@ impl Bus {
     pub(super) fn in_use(&self) -> bool {
         self.used.load(Ordering::Acquire)
     }
+}
 
-    /// Waits for the thread's end, which [`Stop`] asks for.
-    pub(super) fn join(self) {
+impl Drop for Bus {
+    fn drop(&mut self) {
+        self.stop.set();
         self.control.wake();
-        let _ = self.thread.join();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -97,7 +102,7 @@ pub(super) fn start(
         link,
         control: control.clone(),
         used: Arc::clone(&used),
-        stop,
+        stop: stop.clone(),
     };
     let thread = std::thread::Builder::new()
         .name("sim-bus".into())
@@ -110,7 +115,8 @@ pub(super) fn start(
         control,
         path,
         used,
-        thread,
+        stop,
+        thread: Some(thread),
     })
 }
 

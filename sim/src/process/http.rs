@@ -1,25 +1,30 @@
-//! The HTTP server: ground truth, the wire log, faults and episodes.
+//! The HTTP server: pictures, ground truth, the wire log, faults and episodes.
 //! Owns addresses and documents; every answer about the cell comes from the physics thread.
+//! Never takes a lock that the bus or physics thread waits for.
 
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, body::Bytes};
 use serde::{Deserialize, Serialize};
 
 use super::bus::Control;
+use super::cameras::{Cameras, VIEW};
 use super::physics::{Cell, Core};
-use super::{SimError, Stop, lock};
+use super::{SimError, Stop, lock, streams};
 use crate::faults::Fault;
 use crate::workcell::{Pose, Truth};
 
 /// How often the server looks whether it should end.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// The page for people; `CAMERAS` in it is the list of camera names.
+const PAGE: &str = include_str!("page.html");
 
 /// The running server.
 pub(super) struct Server {
@@ -42,6 +47,7 @@ impl Server {
 struct Shared {
     cell: Cell,
     bus: Control,
+    cameras: Cameras,
 }
 
 /// Binds the address and starts serving.
@@ -49,6 +55,7 @@ pub(super) fn start(
     address: SocketAddr,
     cell: Cell,
     bus: Control,
+    cameras: Cameras,
     stop: Stop,
 ) -> Result<Server, SimError> {
     let cannot_listen = |source| SimError::Http { address, source };
@@ -64,11 +71,14 @@ pub(super) fn start(
         .build()
         .map_err(no_runtime)?;
     let router = Router::new()
+        .route("/", get(page))
+        .route("/cameras/{file}", get(camera))
+        .route("/{view}", get(view))
         .route("/state", get(state))
         .route("/wire", get(wire))
         .route("/faults", post(inject).delete(clear))
         .route("/episode", post(episode))
-        .with_state(Shared { cell, bus });
+        .with_state(Shared { cell, bus, cameras });
     let serve = async move {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         tokio::select! {
@@ -126,6 +136,33 @@ impl Shared {
     }
 }
 
+async fn page(State(shared): State<Shared>) -> Result<Html<String>, Refusal> {
+    let names = shared.ask(|core| core.plant.cameras()).await?;
+    let names = serde_json::to_string(&names).map_err(bad)?;
+    Ok(Html(PAGE.replace("CAMERAS", &names)))
+}
+
+async fn camera(State(shared): State<Shared>, Path(file): Path<String>) -> Response {
+    picture(&shared, &file).await
+}
+
+async fn view(State(shared): State<Shared>, Path(file): Path<String>) -> Response {
+    match file.split_once('.') {
+        Some((VIEW, _)) => picture(&shared, &file).await,
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// `<name>.jpg` is one picture, `<name>.mjpg` a stream of them.
+async fn picture(shared: &Shared, file: &str) -> Response {
+    let (name, kind) = file.split_once('.').unwrap_or((file, ""));
+    match (shared.cameras.watch(name), kind) {
+        (Some(feed), "jpg") => streams::still(feed).await,
+        (Some(feed), "mjpg") => streams::moving(feed),
+        _ => (StatusCode::NOT_FOUND, "no such picture\n").into_response(),
+    }
+}
+
 async fn state(State(shared): State<Shared>) -> Result<Json<Truth>, Refusal> {
     let truth = shared
         .ask(|core| core.plant.truth(&lock(&core.bank)))
@@ -164,11 +201,13 @@ async fn inject(
         Fault::Replug {} => Some(true),
         _ => None,
     };
+    let cameras = shared.cameras.clone();
     let t_ns = shared
         .ask(move |core| {
             fault.check(&core.plant.ids(), &core.plant.cameras())?;
             let now_ns = super::schedule::now_ns();
             lock(&core.bank).suffer(&fault, now_ns);
+            cameras.suffer(&fault, now_ns);
             Ok::<u64, crate::faults::FaultError>(now_ns)
         })
         .await?
@@ -182,6 +221,7 @@ async fn inject(
 
 async fn clear(State(shared): State<Shared>) -> Result<Json<serde_json::Value>, Refusal> {
     shared.ask(|core| lock(&core.bank).recover()).await?;
+    shared.cameras.recover();
     shared.bus.plug(true);
     Ok(Json(serde_json::json!({})))
 }

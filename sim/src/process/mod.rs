@@ -3,14 +3,16 @@
 //!
 //! Owns threads, devices and the clock; everything that decides what happens is in
 //! [`crate::workcell`], which knows none of these. Threads, by priority: the line
-//! ([`bus`]), the physics ([`physics`]), and at ordinary priority the pictures and HTTP.
+//! (`bus`), the physics (`physics`), and at ordinary priority the pictures and HTTP.
 
 mod bus;
+mod cameras;
 mod http;
 mod link;
 mod physics;
 mod pty;
 mod schedule;
+mod streams;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -117,7 +119,8 @@ pub fn run(options: SimOptions) -> Result<(), SimError> {
         Some(path) => Scene::load(path)?,
         None => Scene::pick_cube()?,
     };
-    let cameras: Vec<String> = scene.cameras.iter().map(|it| it.name.clone()).collect();
+    let names: Vec<String> = scene.cameras.iter().map(|it| it.name.clone()).collect();
+    let seen = scene.clone();
     let stop = Stop::default();
     let on_signal = stop.clone();
     ctrlc::set_handler(move || on_signal.set()).map_err(|e| SimError::Start {
@@ -129,13 +132,20 @@ pub fn run(options: SimOptions) -> Result<(), SimError> {
     let bank = Arc::new(Mutex::new(bank));
     let bus = bus::start(Arc::clone(&bank), options.pty.clone(), stop.clone())?;
     let physics = physics::start(plant, bank, stop.clone())?;
-    let server = http::start(options.http, physics.cell(), bus.control(), stop.clone())?;
+    let studio = cameras::start(&seen, options.seed, &physics.cell(), &stop)?;
+    let server = http::start(
+        options.http,
+        physics.cell(),
+        bus.control(),
+        studio.cameras(),
+        stop.clone(),
+    )?;
 
     let ready = serde_json::json!({
         "event": "ready",
         "pty": bus.path(),
         "http": server.address().to_string(),
-        "cameras": cameras,
+        "cameras": names,
     });
     // Whoever started us may not read; that is no reason to end.
     let mut out = std::io::stdout().lock();
@@ -144,8 +154,9 @@ pub fn run(options: SimOptions) -> Result<(), SimError> {
 
     wait(&stop, &options, &bus);
     server.join();
+    studio.join();
     physics.join();
-    bus.join();
+    drop(bus);
     Ok(())
 }
 
