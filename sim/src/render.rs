@@ -18,7 +18,7 @@ use crate::world::Snapshot;
 
 use cull::{Shadows, Tiles};
 use eye::Eye;
-pub use image::Image;
+pub use image::{Image, JpegError};
 use paint::{Linear, Paint};
 use solid::Placed;
 use stage::Stage;
