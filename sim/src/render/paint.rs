@@ -83,11 +83,6 @@ impl Paint {
         }
     }
 
-    /// Unit direction to the lamp.
-    pub(super) fn towards(&self) -> &Vector3<f32> {
-        &self.towards
-    }
-
     /// Direction to one of `samples`² points of the lamp; with one sample, its middle.
     pub(super) fn lamp_point(&self, sub: u32, samples: u32) -> Vector3<f32> {
         let across = self.towards.cross(&Vector3::x()).normalize();

@@ -82,7 +82,7 @@ fn bounding_lists_leave_nothing_out() {
     let renderer = Renderer::new(&scene, 1);
     let snapshot = snapshot(&scene);
     let solids = renderer.stage.place(&snapshot);
-    let towards = renderer.paint.towards();
+    let towards = &renderer.paint.lamp_point(0, 1);
     let shadows = Shadows::new(&solids, towards);
     for camera in renderer.cameras() {
         let mount = snapshot
