@@ -13,5 +13,7 @@ pub mod control;
 pub mod guard;
 pub mod messages;
 pub mod policy;
+pub mod realtime;
 pub mod runner;
+pub mod stats;
 pub mod units;

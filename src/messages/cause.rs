@@ -14,6 +14,12 @@ pub struct Names<'a> {
 }
 
 impl Names<'_> {
+    /// No names: indices show as `?`.
+    pub const NONE: Names<'static> = Names {
+        joints: &[],
+        cameras: &[],
+    };
+
     fn joint(&self, index: u8) -> &str {
         self.joints.get(usize::from(index)).unwrap_or(&"?")
     }
@@ -41,10 +47,7 @@ pub enum Cause {
     /// Somebody asked for a stop.
     OperatorStop,
     /// The guard was told to end by a signal.
-    Signal {
-        /// Signal number.
-        signal: i32,
-    },
+    Signal,
     /// The policy put out NaN or an infinity.
     PolicyNotFinite,
     /// The policy could not be run.
@@ -175,6 +178,8 @@ pub enum Refusal {
     WrongMode,
     /// The cause of the stop is still there.
     CausePresent,
+    /// No runner is connected, or it is silent.
+    NoRunner,
     /// Another runner is connected.
     RunnerPresent,
     /// The other end speaks another protocol version.
@@ -198,7 +203,7 @@ impl Cause {
             }
             Cause::PlanRanOut => "the plan ran out and no new one came".into(),
             Cause::OperatorStop => "an operator asked for a stop".into(),
-            Cause::Signal { signal } => format!("the controller was told to end (signal {signal})"),
+            Cause::Signal => "the controller was told to end by a signal".into(),
             Cause::PolicyNotFinite => "the policy put out NaN or an infinity".into(),
             Cause::PolicyFailed => "the policy could not be run".into(),
             Cause::PlanRefused(refusal) => format!("a plan was refused: {}", refusal.text(names)),
@@ -261,7 +266,7 @@ impl Cause {
             Cause::PlanRanOut | Cause::PolicyFailed => {
                 "see in the log why inference fell behind, then `surehand reset` and start again"
             }
-            Cause::OperatorStop | Cause::Signal { .. } => {
+            Cause::OperatorStop | Cause::Signal => {
                 "when the cell is clear, `surehand reset` and start again"
             }
             Cause::PolicyNotFinite => {
@@ -325,6 +330,7 @@ impl Refusal {
             }
             Refusal::WrongMode => "not possible in this mode".into(),
             Refusal::CausePresent => "the cause of the stop is still there".into(),
+            Refusal::NoRunner => "no runner is connected, or it is silent".into(),
             Refusal::RunnerPresent => "another runner is connected".into(),
             Refusal::WrongProtocol => "the other end is of another version".into(),
             Refusal::NotTheRunner => "only the runner may send that".into(),
@@ -334,7 +340,7 @@ impl Refusal {
 }
 
 /// The error bits of a Feetech status frame in words.
-fn error_bits(bits: u8) -> String {
+pub(crate) fn error_bits(bits: u8) -> String {
     const WORDS: [(u8, &str); 5] = [
         (0x01, "voltage"),
         (0x02, "angle"),
