@@ -1,4 +1,5 @@
 //! Camera streams and camera faults, over HTTP.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! Requests and replies byte for byte, written from the servo's memory table and frame format,
 //! never from an encoder of this project.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use surehand_sim::servo::{Bank, Direction, Setup};
 

@@ -1,4 +1,5 @@
 //! What faults of the bus look like to a host, in virtual time.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use proptest::prelude::*;
 use surehand_sim::faults::Fault;

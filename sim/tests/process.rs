@@ -1,4 +1,5 @@
 //! The simulator as a process: a real pty, real time, HTTP.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! The vendor's own driver against the simulated arm, when Python has it (`pip install
 //! feetech-servo-sdk`).
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod common;
 
