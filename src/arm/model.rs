@@ -515,3 +515,7 @@ fn path_joint(joint: &k::Joint<f64>) -> PathJoint {
         axis: axis.map(|axis| Unit::new_normalize(Vector3::from(axis))),
     }
 }
+
+#[cfg(test)]
+#[path = "model_tests.rs"]
+mod tests;

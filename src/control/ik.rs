@@ -347,3 +347,7 @@ impl<'a> Search<'a> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "ik_tests.rs"]
+mod tests;

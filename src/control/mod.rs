@@ -16,9 +16,11 @@ mod core;
 pub mod ik;
 mod io;
 mod limiter;
-pub mod mode;
+mod mode;
 mod monitor;
 mod plan;
+#[cfg(test)]
+mod testing;
 
 pub use config::{ConfigError, CoreConfig, MonitorConfig, PlanRules};
 pub use core::{Core, Counters};
