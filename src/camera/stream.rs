@@ -82,13 +82,12 @@ impl Stream {
                 Ok(never) => match never {},
                 Err(error) => error,
             };
-            let worked = self.sequence() > before;
-            if worked {
+            if self.sequence() > before {
                 wait = BACKOFF.0;
             }
             let (camera, url) = (&self.name, &self.url);
             // Once a loss, not once an attempt.
-            if worked || wait == BACKOFF.0 {
+            if wait == BACKOFF.0 {
                 tracing::warn!(%camera, %url, %error, "camera stream lost; connecting again");
             } else {
                 tracing::debug!(%camera, %url, %error, "camera still lost; connecting again");

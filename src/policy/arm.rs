@@ -66,13 +66,13 @@ impl Arm {
     }
 
     /// `angle` of joint `index` in `units`.
-    pub(super) fn to_units(&self, index: usize, angle: Rad, units: Units) -> Option<f64> {
+    pub(super) fn value_of(&self, index: usize, angle: Rad, units: Units) -> Option<f64> {
         let joint = self.joints.get(index)?;
         Some(self.convention(index, units).value(joint, angle))
     }
 
     /// The angle of joint `index` that is `value` in `units`.
-    pub(super) fn from_units(&self, index: usize, value: f64, units: Units) -> Option<Rad> {
+    pub(super) fn angle_of(&self, index: usize, value: f64, units: Units) -> Option<Rad> {
         let joint = self.joints.get(index)?;
         self.convention(index, units).angle(joint, value)
     }
@@ -150,12 +150,12 @@ pub(super) mod tests {
     #[test]
     fn the_gripper_has_units_of_its_own() {
         let arm = small_arm();
-        let value = |index, units| arm.to_units(index, Rad(0.0), units).unwrap();
+        let value = |index, units| arm.value_of(index, Rad(0.0), units).unwrap();
         assert!(value(0, Units::Percent).abs() < 1e-9);
         assert!((value(2, Units::Percent) - 50.0).abs() < 1e-9);
         assert!((value(2, Units::Degrees) - 50.0).abs() < 1e-9);
         assert_eq!(value(2, Units::Si), 0.0);
-        assert_eq!(arm.from_units(0, f64::NAN, Units::Percent), None);
-        assert_eq!(arm.to_units(3, Rad(0.0), Units::Si), None);
+        assert_eq!(arm.angle_of(0, f64::NAN, Units::Percent), None);
+        assert_eq!(arm.value_of(3, Rad(0.0), Units::Si), None);
     }
 }

@@ -279,7 +279,7 @@ fn state_value(
     let angle = |joints: &JointVec<Rad>, index: usize| {
         joints
             .get(index)
-            .and_then(|angle| arm.to_units(index, angle, units))
+            .and_then(|angle| arm.value_of(index, angle, units))
             .ok_or(PolicyError::Joint { index })
     };
     match value {

@@ -72,7 +72,7 @@ impl Decoder {
                         .iter()
                         .enumerate()
                         .map(|(joint, column)| {
-                            self.arm.from_units(joint, self.value(row, *column), *units)
+                            self.arm.angle_of(joint, self.value(row, *column), *units)
                         })
                         .collect();
                     let point = point.ok_or(PolicyError::NotFinite { step })?;
