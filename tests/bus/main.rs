@@ -1,14 +1,13 @@
 //! The bus against simulated servos on a pty: two codecs, written apart, meet on the wire.
 
+mod allocations;
+mod arm;
+
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::path::Path;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use arm::{Arm, POSE};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use surehand::arm::{Calibration, JointLimits, JointSpan};
 use surehand::bus::feetech::register::Torque;
@@ -19,11 +18,9 @@ use surehand::bus::{
 };
 use surehand::control::{JointCommand, JointReading, Limiter, Measured, ReadFault};
 use surehand::units::{JointVec, MonoTime, Rad, RadPerSec, RadPerSec2};
-use surehand_sim::Motion;
 use surehand_sim::faults::Fault;
-use surehand_sim::servo::{Bank, Direction, Setup};
 
-const BAUD: u32 = 1_000_000;
+pub(crate) const BAUD: u32 = 1_000_000;
 /// The joints as published: name, limits.
 const JOINTS: [(&str, f64, f64); 6] = [
     ("shoulder_pan", -1.91986, 1.91986),
@@ -33,152 +30,8 @@ const JOINTS: [(&str, f64, f64); 6] = [
     ("wrist_roll", -2.74385, 2.84121),
     ("gripper", -0.174533, 1.74533),
 ];
-/// How each servo is mounted: encoder at URDF zero.
-const ENCODERS: [i32; 6] = [2130, 1907, 2259, 2010, 2348, 1951];
-/// Where the arm stands in these tests, radians.
-const POSE: [f64; 6] = [0.3, -0.5, 0.7, -0.2, 1.0, 0.4];
 
-/// Servos on a pty that stand still at [`POSE`], whatever they are told.
-struct Arm {
-    bank: Arc<Mutex<Bank>>,
-    path: PathBuf,
-    stop: Arc<AtomicBool>,
-    pump: Option<JoinHandle<()>>,
-}
-
-impl Arm {
-    fn new() -> Arm {
-        Arm::with(|_| ())
-    }
-
-    fn with(change: impl FnOnce(&mut Vec<Setup>)) -> Arm {
-        let near = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-        grantpt(&near).unwrap();
-        unlockpt(&near).unwrap();
-        let path = ptsname(&near, Vec::new()).unwrap();
-        let path = PathBuf::from(path.to_str().unwrap());
-        let mut setups = setups();
-        change(&mut setups);
-        let mut bank = Bank::new(&setups, 1);
-        bank.sense(&motions(), 0.0025);
-        let bank = Arc::new(Mutex::new(bank));
-        let stop = Arc::new(AtomicBool::new(false));
-        let pump = {
-            let (bank, stop) = (Arc::clone(&bank), Arc::clone(&stop));
-            std::thread::spawn(move || pump(&near, &bank, &stop))
-        };
-        Arm {
-            bank,
-            path,
-            stop,
-            pump: Some(pump),
-        }
-    }
-
-    fn suffer(&self, fault: &Fault) {
-        let mut bank = self.bank.lock().unwrap();
-        bank.suffer(fault, monotonic_now().0);
-        bank.sense(&motions(), 0.0025);
-    }
-
-    fn register(&self, servo: usize, address: u8) -> u8 {
-        let bank = self.bank.lock().unwrap();
-        bank.servos()[servo].read(address, 1).unwrap()[0]
-    }
-
-    fn write(&self, servo: usize, address: u8, data: &[u8]) {
-        let id = servo as u8 + 1;
-        let mut request = vec![id, data.len() as u8 + 3, 3, address];
-        request.extend_from_slice(data);
-        let sum = request
-            .iter()
-            .fold(0u8, |sum, byte| sum.wrapping_add(*byte));
-        let frame = [&[0xFF, 0xFF][..], &request, &[!sum]].concat();
-        let mut bank = self.bank.lock().unwrap();
-        bank.receive(monotonic_now().0, &frame);
-        bank.take_due(u64::MAX, &mut Vec::new());
-        bank.sense(&motions(), 0.0025);
-    }
-
-    /// What the host has sent since the last call.
-    fn sent(&self) -> Vec<Vec<u8>> {
-        let frames = self.bank.lock().unwrap().drain_frames();
-        let host = frames
-            .into_iter()
-            .filter(|frame| frame.direction == Direction::Host);
-        host.map(|frame| frame.bytes).collect()
-    }
-
-    fn find(&self) -> Bus<Found> {
-        Bus::new(Port::open(&self.path, BAUD).unwrap(), calibration()).find()
-    }
-
-    fn ready(&self) -> Bus<Ready> {
-        self.find().ready(&settings()).unwrap()
-    }
-}
-
-impl Drop for Arm {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(pump) = self.pump.take() {
-            let _ = pump.join();
-        }
-    }
-}
-
-fn setups() -> Vec<Setup> {
-    let joints = calibration();
-    let mounted = joints.joints().iter().zip(ENCODERS);
-    mounted
-        .map(|(joint, encoder_at_zero)| Setup {
-            name: joint.name().into(),
-            id: joint.id(),
-            encoder_at_zero,
-            homing_offset: joint.homing_offset(),
-            range_min: joint.range().0.0 as u16,
-            range_max: joint.range().1.0 as u16,
-        })
-        .collect()
-}
-
-fn motions() -> [Motion; 6] {
-    POSE.map(|position| Motion {
-        position,
-        ..Motion::default()
-    })
-}
-
-fn pump(near: &OwnedFd, bank: &Mutex<Bank>, stop: &AtomicBool) {
-    let tick = Timespec {
-        tv_sec: 0,
-        tv_nsec: 300_000,
-    };
-    let mut buffer = [0; 512];
-    while !stop.load(Ordering::Relaxed) {
-        let mut fds = [PollFd::from_borrowed_fd(near.as_fd(), PollFlags::IN)];
-        let _ = poll(&mut fds, Some(&tick));
-        let mut bank = bank.lock().unwrap();
-        if fds[0].revents().contains(PollFlags::IN) {
-            if let Ok(count) = rustix::io::read(near, &mut buffer) {
-                bank.receive(monotonic_now().0, &buffer[..count]);
-            }
-        } else if fds[0].revents().contains(PollFlags::HUP) {
-            // Nobody has the port open.
-            drop(bank);
-            std::thread::sleep(Duration::from_millis(1));
-            continue;
-        }
-        let mut out = Vec::new();
-        bank.take_due(monotonic_now().0, &mut out);
-        drop(bank);
-        if !out.is_empty() {
-            let _ = rustix::io::write(near, &out);
-        }
-    }
-}
-
-fn calibration() -> Calibration {
+pub(crate) fn calibration() -> Calibration {
     let spans = JOINTS.map(|(name, lower, upper)| JointSpan {
         name,
         lower: Rad(lower),
@@ -187,7 +40,7 @@ fn calibration() -> Calibration {
     Calibration::load(Path::new("calibration/so101-sim.json"), &spans).unwrap()
 }
 
-fn settings() -> Vec<ServoSettings> {
+pub(crate) fn settings() -> Vec<ServoSettings> {
     let setting = ServoSettings::new(RadPerSec2(10.0), RadPerSec(2.0), 0.6).unwrap();
     vec![setting; 6]
 }
@@ -519,7 +372,7 @@ fn damaged_lines_give_right_values_or_none() {
                 assert!(right, "{fault:?}: {reading:?}");
             }
         }
-        arm.bank.lock().unwrap().recover();
+        arm.recover();
     }
 }
 
@@ -552,4 +405,42 @@ fn what_a_port_sends_is_its_bytes_and_nothing_else() {
             0xFF, 0xFF, 0xFE, 0x08, 0x83, 0x28, 0x01, 0x0A, 0x00, 0x0D, 0x00, 0x36
         ]
     );
+}
+
+#[test]
+fn a_tick_on_the_bus_allocates_nothing_whatever_goes_wrong() {
+    let arm = Arm::new();
+    let mut bus = arm.ready();
+    bus.torque_on(&standing_at(POSE), soon()).unwrap();
+    let command = standing_at(POSE);
+    let mut tick = |tick: usize| {
+        let readings = bus.read(deadline_in(Duration::from_millis(5)));
+        let _ = bus.in_joint_units(&readings);
+        let _ = bus.write_goals(&command, soon());
+        let _ = bus.audit(tick, deadline_in(Duration::from_millis(5)));
+    };
+    for fault in [
+        None,
+        Some(Fault::Noise { rate: 0.5 }),
+        Some(Fault::Corrupt { rate: 0.5 }),
+        Some(Fault::Drop { rate: 0.5 }),
+    ] {
+        if let Some(fault) = &fault {
+            arm.suffer(fault);
+        }
+        let ((), counted) = allocations::count(|| (0..12).for_each(&mut tick));
+        assert_eq!(counted, 0, "{fault:?}");
+    }
+    let ((), counted) = allocations::count(|| {
+        let _ = bus.torque_off(soon());
+        let _ = bus.torque_on(&command, deadline_in(Duration::from_millis(20)));
+        let _ = bus.configure(deadline_in(Duration::from_millis(20)));
+    });
+    assert_eq!(counted, 0, "torque and settings");
+    drop(arm);
+    let ((), counted) = allocations::count(|| {
+        let _ = bus.read(soon());
+        let _ = bus.torque_off(soon());
+    });
+    assert_eq!(counted, 0, "a port that is gone");
 }
