@@ -279,10 +279,11 @@ pub fn round(counts: f64) -> Option<i32> {
 #[expect(
     clippy::as_conversions,
     clippy::cast_possible_truncation,
-    reason = "finite and far within i32, checked in the same line"
+    reason = "finite and far within i32, checked first; a cast that is not used can't do harm"
 )]
 pub fn truncate(counts: f64) -> Option<i32> {
-    (counts.is_finite() && counts.abs() < 1e6).then(|| counts as i32)
+    let sane = counts.is_finite() && counts.abs() < 1e6;
+    sane.then_some(counts as i32)
 }
 
 /// The calibration of every joint, in the arm's order.

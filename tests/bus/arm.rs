@@ -1,7 +1,7 @@
 //! Simulated servos on a pty, standing still.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -62,6 +62,11 @@ impl Arm {
         let mut bank = self.bank.lock().unwrap();
         bank.suffer(fault, monotonic_now().0);
         bank.sense(&motions(), 0.0025);
+    }
+
+    /// The device file of the line.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Ends all faults that last.

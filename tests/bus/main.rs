@@ -1,5 +1,7 @@
 //! The bus against simulated servos on a pty: two codecs, written apart, meet on the wire.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 mod allocations;
 mod arm;
 
@@ -13,8 +15,8 @@ use surehand::arm::{Calibration, JointLimits, JointSpan};
 use surehand::bus::feetech::register::Torque;
 use surehand::bus::transaction::deadline_in;
 use surehand::bus::{
-    BringUpError, Bus, Found, GoalError, Port, PortError, RawReading, Ready, ServoSettings,
-    TorqueError, TorqueFault, Trouble, monotonic_now,
+    BringUpError, Bus, Found, GoalError, Port, PortError, RawReading, ServoSettings, TorqueError,
+    TorqueFault, Trouble,
 };
 use surehand::control::{JointCommand, JointReading, Limiter, Measured, ReadFault};
 use surehand::units::{JointVec, MonoTime, Rad, RadPerSec, RadPerSec2};
@@ -176,7 +178,7 @@ fn a_takeover_leaves_a_torqued_arm_as_it_is() {
     drop(bus);
     // Half a frame of the one before, as after a kill.
     {
-        let port = std::fs::OpenOptions::new().write(true).open(&arm.path);
+        let port = std::fs::OpenOptions::new().write(true).open(arm.path());
         let half = [0xFF, 0xFF, 0xFE, 0x16, 0x83, 0x2A, 0x02, 0x01, 0x00];
         std::io::Write::write_all(&mut port.unwrap(), &half).unwrap();
     }
@@ -195,12 +197,12 @@ fn a_takeover_leaves_a_torqued_arm_as_it_is() {
 #[test]
 fn a_second_program_is_told_that_the_port_is_busy() {
     let arm = Arm::new();
-    let port = Port::open(&arm.path, BAUD).unwrap();
-    let error = Port::open(&arm.path, BAUD).unwrap_err();
-    assert_eq!(error, PortError::Busy(arm.path.clone()));
+    let port = Port::open(arm.path(), BAUD).unwrap();
+    let error = Port::open(arm.path(), BAUD).unwrap_err();
+    assert_eq!(error, PortError::Busy(arm.path().to_path_buf()));
     assert!(error.to_string().contains("in use"));
     drop(port);
-    Port::open(&arm.path, BAUD).unwrap();
+    Port::open(arm.path(), BAUD).unwrap();
 }
 
 #[test]
