@@ -1,1 +1,239 @@
-//! The cell file.
+//! The cell file: one workcell's arm, bus, limits, cameras and jobs.
+//!
+//! Owns parsing `cell.toml` into a [`Cell`]; a `Cell` that exists is complete and in range.
+//! Paths in a cell file are relative to the file. Never opens what it names: the URDF, the
+//! calibration and the package are read by their own modules.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+mod parse;
+
+pub use parse::CellError;
+
+use crate::units::{Celsius, Rad, RadPerSec, RadPerSec2, Volts};
+
+/// One workcell, as configured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    /// The cell's name: names its socket.
+    pub name: String,
+    /// The file it was read from.
+    pub file: PathBuf,
+    /// The arm.
+    pub arm: ArmSection,
+    /// The servo bus.
+    pub bus: BusSection,
+    /// The control loop.
+    pub control: LoopSection,
+    /// Motion limits by joint name.
+    pub limits: Vec<(String, MotionLimits)>,
+    /// What the monitors watch.
+    pub monitors: MonitorSection,
+    /// The cameras, in the order of their names.
+    pub cameras: Vec<CameraSection>,
+    /// The jobs, in the order of their names.
+    pub jobs: Vec<JobSection>,
+    /// How inference is run.
+    pub inference: InferenceSection,
+}
+
+/// Which arm, and where its files are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArmSection {
+    /// URDF file.
+    pub urdf: PathBuf,
+    /// The link the chain starts at.
+    pub base: String,
+    /// The tool frame.
+    pub tip: String,
+    /// The gripper's joint.
+    pub gripper: String,
+    /// Calibration file (LeRobot's format).
+    pub calibration: PathBuf,
+}
+
+/// The servo bus.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BusSection {
+    /// Device path.
+    pub port: PathBuf,
+    /// Bits a second.
+    pub baud: u32,
+}
+
+/// The control loop.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoopSection {
+    /// Ticks a second.
+    pub rate_hz: f64,
+    /// SCHED_FIFO priority asked for.
+    pub priority: i32,
+    /// How long the runner may be silent.
+    pub lease: Duration,
+    /// How long it may be silent where real-time priority is refused.
+    pub lease_without_realtime: Duration,
+    /// Whether to run at full speed where real-time priority is refused.
+    pub allow_without_realtime: bool,
+    /// The oldest frames a plan may come from.
+    pub max_plan_age: Duration,
+    /// How long a new plan cross-fades in.
+    pub crossfade: Duration,
+    /// How long `Running` may wait for its first plan.
+    pub first_plan: Duration,
+}
+
+/// Limits of one joint beyond its URDF.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MotionLimits {
+    /// Largest speed.
+    pub velocity: RadPerSec,
+    /// Largest acceleration.
+    pub acceleration: RadPerSec2,
+    /// Servo torque limit, share of stall, 0…1.
+    pub torque: f64,
+    /// Narrower lower position limit.
+    pub lower: Option<Rad>,
+    /// Narrower upper position limit.
+    pub upper: Option<Rad>,
+}
+
+/// Thresholds of the monitors.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MonitorSection {
+    /// A servo hotter than this stops the arm.
+    pub max_temperature: Celsius,
+    /// Lowest supply.
+    pub min_voltage: Volts,
+    /// Highest supply.
+    pub max_voltage: Volts,
+}
+
+/// One camera.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CameraSection {
+    /// Its name, as packages call it.
+    pub name: String,
+    /// MJPEG stream.
+    pub url: String,
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// From exposure to arrival.
+    pub latency: Duration,
+    /// Older frames are not used; without a new one for this long the arm stops.
+    pub max_age: Duration,
+}
+
+/// One job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobSection {
+    /// Its name.
+    pub name: String,
+    /// Policy package.
+    pub package: PathBuf,
+    /// Where the arm starts each episode, by joint name.
+    pub start: Vec<(String, Rad)>,
+    /// How long an episode may take.
+    pub episode: Duration,
+    /// How often the policy is asked for a new plan.
+    pub plan_hz: f64,
+}
+
+/// How inference is run.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct InferenceSection {
+    /// Which backend.
+    pub backend: BackendKind,
+    /// Where ONNX Runtime's library is; searched for when absent.
+    pub library: Option<PathBuf>,
+    /// Threads.
+    pub threads: usize,
+}
+
+/// Which inference backend to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackendKind {
+    /// ONNX Runtime when it is found, else the built-in one.
+    #[default]
+    Auto,
+    /// ONNX Runtime or nothing.
+    OnnxRuntime,
+    /// The built-in one.
+    BuiltIn,
+}
+
+/// What a command line may change about a cell: which wires it is on, nothing else.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Overrides {
+    /// Another serial port.
+    pub port: Option<PathBuf>,
+    /// Another `host:port` for every camera's URL.
+    pub camera_host: Option<String>,
+}
+
+impl Cell {
+    /// Reads and checks a cell file.
+    ///
+    /// # Errors
+    /// One line naming file, line, key and remedy.
+    pub fn load(path: &Path, overrides: &Overrides) -> Result<Cell, CellError> {
+        let mut cell = parse::load(path)?;
+        if let Some(port) = &overrides.port {
+            cell.bus.port.clone_from(port);
+        }
+        if let Some(host) = &overrides.camera_host {
+            for camera in &mut cell.cameras {
+                camera.url = with_host(&camera.url, host);
+            }
+        }
+        Ok(cell)
+    }
+
+    /// The job called `name`, or the only one when `name` is `None`.
+    ///
+    /// # Errors
+    /// When there is no such job, or several and none was named.
+    pub fn job(&self, name: Option<&str>) -> Result<&JobSection, CellError> {
+        let names = || {
+            let names: Vec<&str> = self.jobs.iter().map(|job| job.name.as_str()).collect();
+            names.join(", ")
+        };
+        match name {
+            Some(name) => self
+                .jobs
+                .iter()
+                .find(|job| job.name == name)
+                .ok_or_else(|| {
+                    CellError::new(
+                        &self.file,
+                        format!("there is no job `{name}`; jobs are: {}", names()),
+                    )
+                }),
+            None => match self.jobs.as_slice() {
+                [job] => Ok(job),
+                [] => Err(CellError::new(
+                    &self.file,
+                    "it has no jobs; add a [jobs.NAME] section",
+                )),
+                _ => Err(CellError::new(
+                    &self.file,
+                    format!("it has several jobs; choose one with --job: {}", names()),
+                )),
+            },
+        }
+    }
+}
+
+/// `url` with its `host:port` replaced.
+fn with_host(url: &str, host: &str) -> String {
+    match url
+        .strip_prefix("http://")
+        .and_then(|rest| rest.split_once('/'))
+    {
+        Some((_, path)) => format!("http://{host}/{path}"),
+        None => url.to_owned(),
+    }
+}

@@ -1,8 +1,8 @@
 //! What crosses the boundary between guard and runner, and between guard and operator.
 //!
 //! Owns the fixed-size messages and their bytes; one message is one datagram on a
-//! `SOCK_SEQPACKET` unix socket. Encoding and decoding allocate nothing. Never owns a socket,
-//! and no message can widen a limit: the runner may only ask for motion.
+//! `SOCK_SEQPACKET` unix socket. Encoding and decoding allocate nothing. No message can
+//! widen a limit: the runner may only ask for motion.
 
 use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, Volts};
 
 mod cause;
+pub mod channel;
 mod mode;
 pub use cause::{Cause, Names, Refusal};
 pub use mode::Mode;

@@ -1,1 +1,5 @@
 //! The simulated workcell.
+
+mod drive;
+
+pub use drive::{Drive, Motion};

@@ -68,7 +68,7 @@ pub struct Signals {
     /// The runner saw something that must stop the arm.
     pub trip: Option<Cause>,
     /// A signal told the guard to end.
-    pub signal: Option<i32>,
+    pub told_to_end: bool,
 }
 
 /// Everything one tick decides on.

@@ -41,10 +41,7 @@ pub enum Cause {
     /// Somebody asked for a stop.
     OperatorStop,
     /// The guard was told to end by a signal.
-    Signal {
-        /// Signal number.
-        signal: i32,
-    },
+    Signal,
     /// The policy put out NaN or an infinity.
     PolicyNotFinite,
     /// The policy could not be run.
@@ -198,7 +195,7 @@ impl Cause {
             }
             Cause::PlanRanOut => "the plan ran out and no new one came".into(),
             Cause::OperatorStop => "an operator asked for a stop".into(),
-            Cause::Signal { signal } => format!("the controller was told to end (signal {signal})"),
+            Cause::Signal => "the controller was told to end by a signal".into(),
             Cause::PolicyNotFinite => "the policy put out NaN or an infinity".into(),
             Cause::PolicyFailed => "the policy could not be run".into(),
             Cause::PlanRefused(refusal) => format!("a plan was refused: {}", refusal.text(names)),
@@ -261,7 +258,7 @@ impl Cause {
             Cause::PlanRanOut | Cause::PolicyFailed => {
                 "see in the log why inference fell behind, then `surehand reset` and start again"
             }
-            Cause::OperatorStop | Cause::Signal { .. } => {
+            Cause::OperatorStop | Cause::Signal => {
                 "when the cell is clear, `surehand reset` and start again"
             }
             Cause::PolicyNotFinite => {

@@ -1,0 +1,449 @@
+//! From the text of a cell file to a [`Cell`]: unknown keys refused, every error one line with
+//! the file, the line, the key and what would be right.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{
+    ArmSection, BackendKind, BusSection, CameraSection, Cell, InferenceSection, JobSection,
+    LoopSection, MonitorSection, MotionLimits,
+};
+use crate::units::{Celsius, Rad, RadPerSec, RadPerSec2, Volts};
+
+/// What is wrong with a cell file, in one line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {what}")]
+pub struct CellError {
+    /// File, and line where known.
+    pub place: String,
+    /// What is wrong and what would be right.
+    pub what: String,
+}
+
+impl CellError {
+    pub(super) fn new(file: &Path, what: impl Into<String>) -> CellError {
+        CellError {
+            place: file.display().to_string(),
+            what: what.into(),
+        }
+    }
+}
+
+/// A table with names of the user's own, in the order of the names.
+type Table<T> = BTreeMap<String, T>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCell {
+    name: Spanned<String>,
+    arm: RawArm,
+    bus: RawBus,
+    #[serde(rename = "loop", default)]
+    control: RawLoop,
+    limits: Table<RawLimits>,
+    #[serde(default)]
+    monitors: RawMonitors,
+    #[serde(default)]
+    cameras: Table<RawCamera>,
+    #[serde(default)]
+    jobs: Table<RawJob>,
+    #[serde(default)]
+    inference: RawInference,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawArm {
+    urdf: PathBuf,
+    base: String,
+    tip: String,
+    gripper: String,
+    calibration: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBus {
+    kind: Spanned<String>,
+    port: PathBuf,
+    baud: Spanned<u32>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RawLoop {
+    rate_hz: Option<Spanned<f64>>,
+    priority: Option<Spanned<i32>>,
+    lease_ms: Option<Spanned<f64>>,
+    lease_without_realtime_ms: Option<Spanned<f64>>,
+    #[serde(default)]
+    allow_without_realtime: bool,
+    max_plan_age_ms: Option<Spanned<f64>>,
+    crossfade_ms: Option<Spanned<f64>>,
+    first_plan_ms: Option<Spanned<f64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLimits {
+    velocity: Spanned<f64>,
+    acceleration: Spanned<f64>,
+    torque: Option<Spanned<f64>>,
+    lower: Option<Spanned<f64>>,
+    upper: Option<Spanned<f64>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RawMonitors {
+    max_temperature_c: Option<Spanned<f64>>,
+    min_voltage_v: Option<Spanned<f64>>,
+    max_voltage_v: Option<Spanned<f64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCamera {
+    url: Spanned<String>,
+    width: Spanned<u32>,
+    height: Spanned<u32>,
+    latency_ms: Option<Spanned<f64>>,
+    max_age_ms: Option<Spanned<f64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawJob {
+    package: PathBuf,
+    start: Table<Spanned<f64>>,
+    episode_secs: Spanned<f64>,
+    plan_hz: Option<Spanned<f64>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RawInference {
+    #[serde(default)]
+    backend: BackendKind,
+    library: Option<PathBuf>,
+    threads: Option<Spanned<usize>>,
+}
+
+/// A place in a file, to point errors at.
+struct Source<'a> {
+    file: &'a Path,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn at(&self, span: std::ops::Range<usize>, what: impl Into<String>) -> CellError {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        CellError {
+            place: format!("{}:{line}", self.file.display()),
+            what: what.into(),
+        }
+    }
+
+    /// `value` when it is finite and inside `range`, else an error naming key and range.
+    fn number(
+        &self,
+        key: &str,
+        value: &Spanned<f64>,
+        range: std::ops::RangeInclusive<f64>,
+    ) -> Result<f64, CellError> {
+        let number = *value.get_ref();
+        if range.contains(&number) {
+            Ok(number)
+        } else {
+            Err(self.at(
+                value.span(),
+                format!(
+                    "`{key}` is {number}, it must be {} to {}",
+                    range.start(),
+                    range.end()
+                ),
+            ))
+        }
+    }
+
+    fn optional(
+        &self,
+        key: &str,
+        value: Option<&Spanned<f64>>,
+        default: f64,
+        range: std::ops::RangeInclusive<f64>,
+    ) -> Result<f64, CellError> {
+        value.map_or(Ok(default), |value| self.number(key, value, range))
+    }
+
+    fn millis(
+        &self,
+        key: &str,
+        value: Option<&Spanned<f64>>,
+        default_ms: f64,
+        range: std::ops::RangeInclusive<f64>,
+    ) -> Result<Duration, CellError> {
+        self.optional(key, value, default_ms, range)
+            .map(|ms| Duration::from_secs_f64(ms * 1e-3))
+    }
+}
+
+pub(super) fn load(path: &Path) -> Result<Cell, CellError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| CellError::new(path, format!("the cell file can't be read: {error}")))?;
+    parse(path, &text)
+}
+
+pub(super) fn parse(path: &Path, text: &str) -> Result<Cell, CellError> {
+    let source = Source { file: path, text };
+    let raw: RawCell = toml::from_str(text).map_err(|error| {
+        let what = error.message().replace('\n', " ");
+        match error.span() {
+            Some(span) => source.at(span, what),
+            None => CellError::new(path, what),
+        }
+    })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let name = raw.name.get_ref().clone();
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || name.len() > 32 || !name.chars().all(plain) {
+        return Err(source.at(
+            raw.name.span(),
+            "`name` must be 1 to 32 letters, digits, `-` or `_`: it names a socket",
+        ));
+    }
+    if raw.bus.kind.get_ref() != "feetech" {
+        return Err(source.at(
+            raw.bus.kind.span(),
+            format!(
+                "`kind` is \"{}\"; the kind of bus known is \"feetech\"",
+                raw.bus.kind.get_ref()
+            ),
+        ));
+    }
+    const BAUDS: [u32; 8] = [
+        1_000_000, 500_000, 250_000, 128_000, 115_200, 57_600, 38_400, 19_200,
+    ];
+    if !BAUDS.contains(raw.bus.baud.get_ref()) {
+        return Err(source.at(
+            raw.bus.baud.span(),
+            format!("`baud` must be one of {BAUDS:?}"),
+        ));
+    }
+    Ok(Cell {
+        name,
+        file: path.to_owned(),
+        arm: ArmSection {
+            urdf: folder.join(raw.arm.urdf),
+            base: raw.arm.base,
+            tip: raw.arm.tip,
+            gripper: raw.arm.gripper,
+            calibration: folder.join(raw.arm.calibration),
+        },
+        bus: BusSection {
+            port: folder.join(raw.bus.port),
+            baud: *raw.bus.baud.get_ref(),
+        },
+        control: control(&source, &raw.control)?,
+        limits: limits(&source, raw.limits)?,
+        monitors: monitors(&source, &raw.monitors)?,
+        cameras: cameras(&source, raw.cameras)?,
+        jobs: jobs(&source, folder, raw.jobs)?,
+        inference: inference(&source, folder, raw.inference)?,
+    })
+}
+
+fn control(source: &Source<'_>, raw: &RawLoop) -> Result<LoopSection, CellError> {
+    let priority = raw.priority.as_ref().map_or(80, |p| *p.get_ref());
+    if !(1..=98).contains(&priority) {
+        let span = raw.priority.as_ref().map_or(0..0, Spanned::span);
+        return Err(source.at(span, "`priority` must be 1 to 98 (SCHED_FIFO)"));
+    }
+    let crossfade = raw.crossfade_ms.as_ref();
+    Ok(LoopSection {
+        rate_hz: source.optional("rate_hz", raw.rate_hz.as_ref(), 100.0, 20.0..=1000.0)?,
+        priority,
+        lease: source.millis("lease_ms", raw.lease_ms.as_ref(), 30.0, 5.0..=1000.0)?,
+        lease_without_realtime: source.millis(
+            "lease_without_realtime_ms",
+            raw.lease_without_realtime_ms.as_ref(),
+            85.0,
+            5.0..=1000.0,
+        )?,
+        allow_without_realtime: raw.allow_without_realtime,
+        max_plan_age: source.millis(
+            "max_plan_age_ms",
+            raw.max_plan_age_ms.as_ref(),
+            300.0,
+            10.0..=5000.0,
+        )?,
+        crossfade: source.millis("crossfade_ms", crossfade, 100.0, 0.0..=2000.0)?,
+        first_plan: source.millis(
+            "first_plan_ms",
+            raw.first_plan_ms.as_ref(),
+            1000.0,
+            10.0..=60_000.0,
+        )?,
+    })
+}
+
+fn limits(
+    source: &Source<'_>,
+    raw: Table<RawLimits>,
+) -> Result<Vec<(String, MotionLimits)>, CellError> {
+    raw.into_iter()
+        .map(|(joint, raw)| {
+            let key = |what: &str| format!("limits.{joint}.{what}");
+            let bound = |what: &str, value: Option<&Spanned<f64>>| {
+                value
+                    .map(|value| source.number(&key(what), value, -10.0..=10.0).map(Rad))
+                    .transpose()
+            };
+            let torque = raw.torque.as_ref();
+            let limits = MotionLimits {
+                velocity: RadPerSec(source.number(&key("velocity"), &raw.velocity, 0.01..=20.0)?),
+                acceleration: RadPerSec2(source.number(
+                    &key("acceleration"),
+                    &raw.acceleration,
+                    0.1..=500.0,
+                )?),
+                torque: source.optional(&key("torque"), torque, 1.0, 0.01..=1.0)?,
+                lower: bound("lower", raw.lower.as_ref())?,
+                upper: bound("upper", raw.upper.as_ref())?,
+            };
+            Ok((joint, limits))
+        })
+        .collect()
+}
+
+fn monitors(source: &Source<'_>, raw: &RawMonitors) -> Result<MonitorSection, CellError> {
+    let temperature = raw.max_temperature_c.as_ref();
+    let section = MonitorSection {
+        max_temperature: Celsius(source.optional(
+            "max_temperature_c",
+            temperature,
+            65.0,
+            30.0..=90.0,
+        )?),
+        min_voltage: Volts(source.optional(
+            "min_voltage_v",
+            raw.min_voltage_v.as_ref(),
+            6.0,
+            3.0..=30.0,
+        )?),
+        max_voltage: Volts(source.optional(
+            "max_voltage_v",
+            raw.max_voltage_v.as_ref(),
+            8.6,
+            3.0..=30.0,
+        )?),
+    };
+    if section.min_voltage >= section.max_voltage {
+        let span = raw.min_voltage_v.as_ref().map_or(0..0, Spanned::span);
+        return Err(source.at(span, "`min_voltage_v` must be below `max_voltage_v`"));
+    }
+    Ok(section)
+}
+
+fn cameras(source: &Source<'_>, raw: Table<RawCamera>) -> Result<Vec<CameraSection>, CellError> {
+    if raw.len() > crate::messages::MAX_CAMERAS {
+        return Err(CellError::new(
+            source.file,
+            format!("it has more than {} cameras", crate::messages::MAX_CAMERAS),
+        ));
+    }
+    raw.into_iter()
+        .map(|(name, raw)| {
+            if !raw.url.get_ref().starts_with("http://") {
+                return Err(source.at(
+                    raw.url.span(),
+                    format!("`cameras.{name}.url` must begin with http:// (an MJPEG stream)"),
+                ));
+            }
+            for (key, size) in [("width", &raw.width), ("height", &raw.height)] {
+                if !(8..=4096).contains(size.get_ref()) {
+                    return Err(source.at(
+                        size.span(),
+                        format!("`cameras.{name}.{key}` must be 8 to 4096 pixels"),
+                    ));
+                }
+            }
+            Ok(CameraSection {
+                url: raw.url.get_ref().clone(),
+                width: *raw.width.get_ref(),
+                height: *raw.height.get_ref(),
+                latency: source.millis(
+                    &format!("cameras.{name}.latency_ms"),
+                    raw.latency_ms.as_ref(),
+                    0.0,
+                    0.0..=1000.0,
+                )?,
+                max_age: source.millis(
+                    &format!("cameras.{name}.max_age_ms"),
+                    raw.max_age_ms.as_ref(),
+                    100.0,
+                    10.0..=5000.0,
+                )?,
+                name,
+            })
+        })
+        .collect()
+}
+
+fn jobs(
+    source: &Source<'_>,
+    folder: &Path,
+    raw: Table<RawJob>,
+) -> Result<Vec<JobSection>, CellError> {
+    raw.into_iter()
+        .map(|(name, raw)| {
+            let start = raw
+                .start
+                .iter()
+                .map(|(joint, value)| {
+                    let key = format!("jobs.{name}.start.{joint}");
+                    Ok((joint.clone(), Rad(source.number(&key, value, -7.0..=7.0)?)))
+                })
+                .collect::<Result<Vec<_>, CellError>>()?;
+            let episode = source.number(
+                &format!("jobs.{name}.episode_secs"),
+                &raw.episode_secs,
+                1.0..=3600.0,
+            )?;
+            Ok(JobSection {
+                package: folder.join(raw.package),
+                start,
+                episode: Duration::from_secs_f64(episode),
+                plan_hz: source.optional(
+                    &format!("jobs.{name}.plan_hz"),
+                    raw.plan_hz.as_ref(),
+                    10.0,
+                    0.5..=100.0,
+                )?,
+                name,
+            })
+        })
+        .collect()
+}
+
+fn inference(
+    source: &Source<'_>,
+    folder: &Path,
+    raw: RawInference,
+) -> Result<InferenceSection, CellError> {
+    let threads = raw.threads.as_ref().map_or(1, |t| *t.get_ref());
+    if !(1..=64).contains(&threads) {
+        let span = raw.threads.as_ref().map_or(0..0, Spanned::span);
+        return Err(source.at(span, "`inference.threads` must be 1 to 64"));
+    }
+    Ok(InferenceSection {
+        backend: raw.backend,
+        library: raw.library.map(|library| folder.join(library)),
+        threads,
+    })
+}
