@@ -1,7 +1,7 @@
 """Writes the policy package: the graph, its manifest, and a report that both sides agree.
 
     python export.py --checkpoint out/policy.pt --package ../policies/pick_cube \
-        --measured out/evaluation.json
+        --measured out/evaluation.json out/covered.json
 
 The graph takes plain readings (radians, metres, RGB / 255); normalisation is inside it.
 """
@@ -42,7 +42,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--package", required=True, help="folder to write")
-    parser.add_argument("--measured", help="report of `surehand-collect evaluate` to quote")
+    parser.add_argument("--measured", nargs="*", default=[], help="reports of `surehand-collect evaluate` to quote")
     return parser.parse_args()
 
 
@@ -169,7 +169,7 @@ def main():
         "sha256": {graph.name: hashlib.sha256(graph.read_bytes()).hexdigest()},
     }
     if args.measured:
-        metadata["measured"] = json.loads(Path(args.measured).read_text())
+        metadata["measured"] = [json.loads(Path(report).read_text()) for report in args.measured]
     (package / "manifest.json").write_text(json.dumps(manifest(metadata), indent=1) + "\n")
     print(
         json.dumps(

@@ -1,2 +1,3 @@
 //! Collects demonstrations.
+mod expert;
 fn main() {}
