@@ -13,5 +13,6 @@ pub mod control;
 pub mod guard;
 pub mod messages;
 pub mod policy;
+pub mod realtime;
 pub mod runner;
 pub mod units;

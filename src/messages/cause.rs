@@ -14,6 +14,12 @@ pub struct Names<'a> {
 }
 
 impl Names<'_> {
+    /// No names: indices show as `?`.
+    pub const NONE: Names<'static> = Names {
+        joints: &[],
+        cameras: &[],
+    };
+
     fn joint(&self, index: u8) -> &str {
         self.joints.get(usize::from(index)).unwrap_or(&"?")
     }

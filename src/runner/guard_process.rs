@@ -1,0 +1,130 @@
+//! The guard as a child process: started before anything heavy, replaced when it dies or freezes.
+//!
+//! Owns the child and the place of its socket. Never speaks the protocol: that is the link's.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use super::link::GuardLink;
+use crate::messages::RunnerReport;
+
+/// How a guard comes up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Boot {
+    /// The first one.
+    Fresh,
+    /// In place of one that was lost: it takes over an arm that may be moving.
+    Replacing,
+}
+
+/// What a guard is started with.
+#[derive(Debug, Clone)]
+pub struct GuardSpec {
+    /// The cell file.
+    pub cell: PathBuf,
+    /// Another port than the cell's.
+    pub port: Option<PathBuf>,
+    /// Where it listens.
+    pub socket: PathBuf,
+}
+
+/// Why there is no guard.
+#[derive(Debug, thiserror::Error)]
+pub enum GuardError {
+    /// It could not be started at all.
+    #[error("the guard could not be started: {0}")]
+    Start(#[from] io::Error),
+    /// It ended while it came up; it has said why itself.
+    #[error("the guard ended while coming up ({0})")]
+    Ended(ExitStatus),
+    /// It did not listen in time.
+    #[error("the guard did not come up within {0:?}")]
+    Late(Duration),
+}
+
+/// A running guard.
+#[derive(Debug)]
+pub struct GuardProcess {
+    child: Child,
+    spec: GuardSpec,
+}
+
+impl GuardProcess {
+    /// Starts a guard.
+    ///
+    /// # Errors
+    /// When the process can't be made.
+    pub fn start(spec: &GuardSpec, boot: Boot) -> Result<GuardProcess, GuardError> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("guard").arg(&spec.cell);
+        command.arg("--socket").arg(&spec.socket);
+        if let Some(port) = &spec.port {
+            command.arg("--port").arg(port);
+        }
+        if boot == Boot::Replacing {
+            command.arg("--replacing");
+        }
+        // A group of its own: a Ctrl-C in the terminal goes to the runner, which stops the arm in
+        // order; and the guard outlives whoever started it.
+        let child = command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()?;
+        Ok(GuardProcess {
+            child,
+            spec: spec.clone(),
+        })
+    }
+
+    /// Connects as soon as the guard listens.
+    ///
+    /// # Errors
+    /// When it ends first, or takes longer than `timeout`.
+    pub fn connect(
+        &mut self,
+        report: &RunnerReport,
+        timeout: Duration,
+    ) -> Result<GuardLink, GuardError> {
+        let started = Instant::now();
+        loop {
+            if let Ok(link) = GuardLink::connect(&self.spec.socket, report.clone()) {
+                return Ok(link);
+            }
+            if let Some(status) = self.child.try_wait()? {
+                return Err(GuardError::Ended(status));
+            }
+            if started.elapsed() > timeout {
+                return Err(GuardError::Late(timeout));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Kills what is left of this guard and starts another in its place.
+    ///
+    /// # Errors
+    /// When the new process can't be made.
+    pub fn replace(&mut self) -> Result<(), GuardError> {
+        // Already dead is what we want.
+        let _ = self.child.kill();
+        self.child.wait()?;
+        *self = GuardProcess::start(&self.spec, Boot::Replacing)?;
+        Ok(())
+    }
+
+    /// Waits for the guard to end by itself.
+    pub fn wait_end(&mut self, timeout: Duration) -> bool {
+        let started = Instant::now();
+        while started.elapsed() < timeout {
+            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+}

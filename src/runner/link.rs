@@ -1,0 +1,256 @@
+//! The runner's end of the connection to the guard.
+//!
+//! Owns two threads: one renews the lease, one takes in telemetry. Never blocks on the guard: a
+//! guard that is gone or frozen is an event.
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::history::{History, JointSample};
+use crate::messages::channel::{Channel, Received, buffer};
+use crate::messages::{
+    Cause, FromGuard, PROTOCOL, Plan, Refusal, Request, Role, RunnerReport, Telemetry, ToGuard,
+};
+use crate::realtime;
+use crate::units::MonoTime;
+
+/// How often the lease is renewed.
+const HEARTBEAT: Duration = Duration::from_millis(5);
+/// Two waits of this long without a word from the guard: it is frozen.
+const SILENCE: Duration = Duration::from_millis(100);
+/// Ticks kept: five seconds at 200 Hz.
+const KEPT: usize = 1000;
+/// The heartbeat thread does a microsecond of work; the least real-time priority keeps a busy
+/// machine from ending the lease of a healthy runner.
+const HEARTBEAT_PRIORITY: i32 = 1;
+
+/// What became of the guard at the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GuardState {
+    /// It speaks.
+    Up,
+    /// The connection closed.
+    Gone,
+    /// It is connected and silent.
+    Frozen,
+}
+
+#[derive(Debug)]
+struct Inbox {
+    history: History,
+    answers: Vec<Result<Request, Refusal>>,
+    guard: GuardState,
+}
+
+#[derive(Debug)]
+struct Shared {
+    channel: Channel,
+    inbox: Mutex<Inbox>,
+    news: Condvar,
+    report: Mutex<RunnerReport>,
+    closing: AtomicBool,
+}
+
+/// The connection. Dropping it is the runner's leaving.
+#[derive(Debug)]
+pub struct GuardLink {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    /// The guard's process id.
+    pub guard_pid: u32,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A thread that panicked while holding it left plain data behind.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl GuardLink {
+    /// Connects to the guard listening at `path` as its runner.
+    ///
+    /// # Errors
+    /// When nobody listens, or the guard refuses (another runner, another version).
+    pub fn connect(path: &Path, report: RunnerReport) -> io::Result<GuardLink> {
+        let channel = Channel::connect(path)?;
+        let mut bytes = buffer();
+        let hello = ToGuard::Hello {
+            protocol: PROTOCOL,
+            role: Role::Runner,
+        };
+        channel.try_send(&hello, bytes.as_mut_slice());
+        let guard_pid =
+            match channel.receive_within(Duration::from_secs(1), bytes.as_mut_slice()) {
+                Received::Message(FromGuard::Welcome { pid }) => pid,
+                Received::Message(FromGuard::Refused(refusal)) => {
+                    let names = crate::messages::Names::NONE;
+                    return Err(io::Error::other(refusal.text(&names)));
+                }
+                _ => return Err(io::Error::other("the guard gave no answer")),
+            };
+        let shared = Arc::new(Shared {
+            channel,
+            inbox: Mutex::new(Inbox {
+                history: History::new(KEPT),
+                answers: Vec::new(),
+                guard: GuardState::Up,
+            }),
+            news: Condvar::new(),
+            report: Mutex::new(report),
+            closing: AtomicBool::new(false),
+        });
+        let threads = vec![
+            spawn("heartbeat", &shared, heartbeat)?,
+            spawn("telemetry", &shared, receive)?,
+        ];
+        Ok(GuardLink {
+            shared,
+            threads,
+            guard_pid,
+        })
+    }
+
+    /// Offers a plan. Whether it was admitted is told by the telemetry.
+    pub fn send_plan(&self, plan: Plan, bytes: &mut [u8]) -> bool {
+        self.shared.channel.try_send(&ToGuard::Plan(plan), bytes)
+    }
+
+    /// Tells the guard to stop for something only the runner can see.
+    pub fn trip(&self, cause: Cause) {
+        self.shared
+            .channel
+            .try_send(&ToGuard::Trip(cause), buffer().as_mut_slice());
+    }
+
+    /// Asks for something and waits for the answer, at most `timeout`.
+    ///
+    /// # Errors
+    /// The guard's refusal; `None` when it gave no answer in time.
+    pub fn request(&self, request: Request, timeout: Duration) -> Result<(), Option<Refusal>> {
+        locked(&self.shared.inbox).answers.clear();
+        self.shared
+            .channel
+            .try_send(&ToGuard::Request(request), buffer().as_mut_slice());
+        let (mut inbox, _) = self
+            .shared
+            .news
+            .wait_timeout_while(locked(&self.shared.inbox), timeout, |inbox| {
+                inbox.answers.is_empty() && inbox.guard == GuardState::Up
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        match inbox.answers.pop() {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(refusal)) => Err(Some(refusal)),
+            None => Err(None),
+        }
+    }
+
+    /// What is told with each heartbeat.
+    pub fn report(&self, change: impl FnOnce(&mut RunnerReport)) {
+        change(&mut locked(&self.shared.report));
+    }
+
+    /// The newest tick.
+    #[must_use]
+    pub fn latest(&self) -> Option<Telemetry> {
+        locked(&self.shared.inbox).history.latest().copied()
+    }
+
+    /// The joints at `at`.
+    #[must_use]
+    pub fn joints_at(&self, at: MonoTime) -> Option<JointSample> {
+        locked(&self.shared.inbox).history.at(at)
+    }
+
+    /// What became of the guard.
+    #[must_use]
+    pub fn guard(&self) -> GuardState {
+        locked(&self.shared.inbox).guard
+    }
+
+    /// Waits for the next word from the guard, at most `timeout`.
+    pub fn wait_news(&self, timeout: Duration) {
+        let inbox = locked(&self.shared.inbox);
+        drop(
+            self.shared
+                .news
+                .wait_timeout(inbox, timeout)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+    }
+}
+
+impl Drop for GuardLink {
+    fn drop(&mut self) {
+        self.shared.closing.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has nothing left to end.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn spawn(
+    name: &str,
+    shared: &Arc<Shared>,
+    body: impl FnOnce(&Shared) + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let shared = Arc::clone(shared);
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || body(&shared))
+}
+
+fn heartbeat(shared: &Shared) {
+    // Refused is fine: the guard's lease is longer on such a machine.
+    let _ = realtime::set_fifo(HEARTBEAT_PRIORITY);
+    let mut bytes = buffer();
+    let mut next = realtime::now();
+    while !shared.closing.load(Ordering::Relaxed) {
+        let report = locked(&shared.report).clone();
+        shared
+            .channel
+            .try_send(&ToGuard::Heartbeat(report), bytes.as_mut_slice());
+        next = MonoTime(next.0 + realtime::nanos(HEARTBEAT)).max(realtime::now());
+        realtime::sleep_until(next);
+    }
+}
+
+fn receive(shared: &Shared) {
+    let mut bytes = buffer();
+    let mut silent = 0;
+    while !shared.closing.load(Ordering::Relaxed) {
+        let received = shared
+            .channel
+            .receive_within::<FromGuard>(SILENCE, bytes.as_mut_slice());
+        let mut inbox = locked(&shared.inbox);
+        match received {
+            Received::Nothing => {
+                silent += 1;
+                if silent >= 2 {
+                    inbox.guard = GuardState::Frozen;
+                }
+            }
+            Received::Closed => inbox.guard = GuardState::Gone,
+            Received::Message(message) => {
+                silent = 0;
+                match message {
+                    FromGuard::Telemetry(telemetry) => inbox.history.push(telemetry),
+                    FromGuard::Done(request) => inbox.answers.push(Ok(request)),
+                    FromGuard::Refused(refusal) => inbox.answers.push(Err(refusal)),
+                    FromGuard::Welcome { .. } | FromGuard::Status(_) => {}
+                }
+            }
+            Received::Garbage => {}
+        }
+        let over = inbox.guard != GuardState::Up;
+        drop(inbox);
+        shared.news.notify_all();
+        if over {
+            return;
+        }
+    }
+}
