@@ -5,7 +5,7 @@
 //! policy without memory can learn. It steers the *measured* tool by moving the command, so a
 //! servo that sags or lags is made up for. Never talks to the arm or the physics.
 
-use std::f64::consts::{FRAC_PI_2, PI};
+use std::f64::consts::PI;
 
 /// How many waypoints an action chunk has.
 pub(crate) const CHUNK: usize = 16;
@@ -33,6 +33,8 @@ const FREE_HEIGHT: f64 = 0.085;
 const SIDE_SPEED: f64 = 0.16;
 const LIFT_SPEED: f64 = 0.12;
 const ROLL_SPEED: f64 = 1.8;
+/// Roll from home beyond which another pair of the cube's faces is taken, rad.
+const FAR_ROLL: f64 = 1.0;
 /// Speed per error, 1/s: slow enough for the lag of servos and inference together.
 const GAIN: f64 = 3.5;
 /// The gripper's own speed in the rollout, rad/s.
@@ -60,6 +62,8 @@ pub(crate) struct Layout {
     pub(crate) home: Tool,
     /// Gripper angle with the cube between the jaws.
     pub(crate) held_angle: f64,
+    /// How the jaws' yaw changes with the roll: +1 or −1.
+    pub(crate) yaw_per_roll: f64,
 }
 
 /// Everything the expert looks at.
@@ -67,6 +71,8 @@ pub(crate) struct Layout {
 pub(crate) struct Sight {
     /// The tool as measured.
     pub(crate) tool: Tool,
+    /// Direction in which the jaws close, seen from above, measured.
+    pub(crate) jaw_yaw: f64,
     /// Measured gripper angle.
     pub(crate) gripper: f64,
     /// Commanded gripper angle.
@@ -174,12 +180,8 @@ impl Expert {
     fn approach(&self, sight: &Sight) -> Wish {
         let tool = sight.tool.position;
         let cube = sight.cube;
-        // The jaws' yaw is azimuth + roll; of the cube's four equal yaws, the one that keeps the
-        // roll nearest to its middle.
-        let (_, azimuth) = self.polar(cube);
-        let roll = FRAC_PI_2 + wrap(sight.cube_yaw - azimuth - FRAC_PI_2, PI / 4.0);
-        let turn = roll - sight.tool.roll;
-        let yaw = azimuth + sight.tool.roll;
+        let turn = self.turn(sight);
+        let yaw = sight.jaw_yaw;
         let off = [cube[0] - tool[0], cube[1] - tool[1]];
         let across = off[0] * yaw.cos() + off[1] * yaw.sin();
         let beside = -off[0] * yaw.sin() + off[1] * yaw.cos();
@@ -234,6 +236,23 @@ impl Expert {
         }
     }
 
+    /// How far to roll so that the jaws close on two faces of the cube once the tool is above it.
+    fn turn(&self, sight: &Sight) -> f64 {
+        let (_, azimuth) = self.polar(sight.tool.position);
+        let (_, goal_azimuth) = self.polar(sight.cube);
+        let yaw = sight.jaw_yaw + wrap(goal_azimuth - azimuth, PI);
+        let quarter = PI / 4.0;
+        // Of the cube's four equal yaws the one nearest to where the jaws are, unless that
+        // would take the wrist far from its middle.
+        let turn = self.layout.yaw_per_roll * wrap(sight.cube_yaw - yaw, quarter);
+        let from_middle = sight.tool.roll + turn - self.layout.home.roll;
+        if from_middle.abs() > FAR_ROLL {
+            turn - from_middle.signum() * 2.0 * quarter
+        } else {
+            turn
+        }
+    }
+
     /// The chunk a clean hand would execute from here: for every waypoint the change of the
     /// commanded tool (x, y, z, roll) since now and the absolute gripper angle. The measured
     /// tool is taken to move with the command.
@@ -256,6 +275,7 @@ impl Expert {
     fn imagine(&self, sight: &mut Sight, wish: &Wish, secs: f64, moved: &mut [f64; 4]) {
         let held = self.held(sight);
         let between = distance(sight.tool.position, sight.cube) < 0.02;
+        let (_, before) = self.polar(sight.tool.position);
         for axis in 0..3 {
             let way = wish.velocity[axis] * secs;
             moved[axis] += way;
@@ -266,6 +286,9 @@ impl Expert {
         }
         moved[3] += wish.roll_rate * secs;
         sight.tool.roll += wish.roll_rate * secs;
+        let (_, after) = self.polar(sight.tool.position);
+        let turned = wrap(after - before, PI) + self.layout.yaw_per_roll * wish.roll_rate * secs;
+        sight.jaw_yaw += turned;
         sight.gripper_command = wish.gripper;
         let stop = if between && sight.gripper >= self.layout.held_angle {
             self.layout.held_angle
@@ -327,9 +350,10 @@ mod tests {
             cube_half: 0.0125,
             home: Tool {
                 position: [0.23, 0.0, 0.10],
-                roll: FRAC_PI_2,
+                roll: 1.52,
             },
             held_angle: 0.0,
+            yaw_per_roll: 1.0,
         }
     }
 
@@ -355,6 +379,7 @@ mod tests {
                 let radius = 0.13 + 0.021 * f64::from(j);
                 let sight = Sight {
                     tool: layout().home,
+                    jaw_yaw: 1.52,
                     gripper: OPEN,
                     gripper_command: OPEN,
                     cube: [
@@ -375,6 +400,7 @@ mod tests {
         let expert = Expert { layout: layout() };
         let sight = Sight {
             tool: layout().home,
+            jaw_yaw: 1.52,
             gripper: OPEN,
             gripper_command: OPEN,
             cube: [0.2, 0.05, 0.0125],

@@ -1,3 +1,5 @@
 //! Collects demonstrations.
+mod dataset;
+mod disturbance;
 mod expert;
 fn main() {}
