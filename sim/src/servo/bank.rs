@@ -1,0 +1,364 @@
+//! Several servos on one line: host bytes in, timed reply bytes out, a log of both.
+//! Owns who answers what and when. Time is an argument and randomness comes from a seed, so the
+//! same bytes at the same times give the same answers. Never moves a joint itself.
+
+use std::collections::VecDeque;
+
+use serde::Serialize;
+
+use super::device::{Afflictions, Servo, Setup};
+use super::line::{Line, Troubles};
+use super::motor::NOMINAL_VOLTS;
+use super::packet::{self, BROADCAST, Found, Instruction, Parser, Request};
+use super::registers as reg;
+use crate::faults::{Fault, ends_at};
+use crate::{Drive, Motion};
+
+/// ns between the last byte of a request and the first of the answer, return delay aside.
+const TURNAROUND_NS: u64 = 10_000;
+/// ns of quiet after which a frame that has begun is given up.
+const GIVE_UP_NS: u64 = 10_000_000;
+/// Bytes of a status frame without parameters.
+const STATUS_BYTES: usize = 6;
+/// How far back the log goes, ns.
+const LOG_NS: u64 = 12_000_000_000;
+/// The most frames the log keeps, whatever their age.
+const LOG_FRAMES: usize = 60_000;
+/// Ω of the supply and its wiring.
+const SUPPLY_OHMS: f64 = 0.05;
+
+/// What has passed over the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Counters {
+    /// Good requests.
+    pub requests: u64,
+    /// Replies of servos.
+    pub replies: u64,
+    /// Runs of bytes from the host that were no request.
+    pub bad_frames: u64,
+    /// Requests that wrote a goal position.
+    pub goal_writes: u64,
+    /// When the last of them was on the wire.
+    pub last_goal_write_ns: u64,
+}
+
+/// Who sent a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// The host.
+    Host,
+    /// A servo, or noise on its side of the line.
+    Servo,
+}
+
+/// One frame as it was on the line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WireFrame {
+    /// When its last byte was sent.
+    pub t_ns: u64,
+    /// Who sent it.
+    pub direction: Direction,
+    /// Header to checksum, or whatever came instead.
+    pub bytes: Vec<u8>,
+}
+
+/// The servos of one arm.
+#[derive(Debug, Clone)]
+pub struct Bank {
+    servos: Vec<Servo>,
+    parser: Parser,
+    line: Line,
+    log: VecDeque<WireFrame>,
+    counters: Counters,
+    forced_volts: Option<f64>,
+}
+
+impl Bank {
+    /// Servos in joint order, just powered up.
+    #[must_use]
+    pub fn new(setups: &[Setup], seed: u64) -> Bank {
+        Bank {
+            servos: setups.iter().map(Servo::new).collect(),
+            parser: Parser::default(),
+            line: Line::new(seed),
+            log: VecDeque::new(),
+            counters: Counters::default(),
+            forced_volts: None,
+        }
+    }
+
+    /// The servos in joint order.
+    #[must_use]
+    pub fn servos(&self) -> &[Servo] {
+        &self.servos
+    }
+
+    /// What has passed over the line.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Frames whose last byte was sent after `since_ns`, oldest first.
+    pub fn log_since(&self, since_ns: u64) -> impl Iterator<Item = &WireFrame> {
+        self.log.iter().filter(move |frame| frame.t_ns > since_ns)
+    }
+
+    /// The host's port runs at `baud`; a servo set to another rate understands nothing.
+    pub fn set_host_baud(&mut self, baud: u32) {
+        self.line.set_baud(baud);
+    }
+
+    /// Bytes the host gave its adapter at `now_ns`.
+    pub fn receive(&mut self, now_ns: u64, bytes: &[u8]) {
+        let mut found = Vec::new();
+        if now_ns > self.line.free_ns().saturating_add(GIVE_UP_NS) {
+            self.parser.idle(&mut found);
+            self.attend(&mut found, now_ns);
+        }
+        for byte in bytes {
+            let sent_ns = self.line.host_byte(now_ns);
+            self.line.echo(std::slice::from_ref(byte), sent_ns);
+            self.parser.push(*byte, &mut found);
+            self.attend(&mut found, sent_ns);
+        }
+    }
+
+    /// When the host next gets bytes, if any are under way.
+    #[must_use]
+    pub fn next_due(&self) -> Option<u64> {
+        self.line.next_due()
+    }
+
+    /// Appends to `bytes` all that the host has by `now_ns`.
+    pub fn take_due(&mut self, now_ns: u64, bytes: &mut Vec<u8>) {
+        while let Some(arrival) = self.line.take(now_ns) {
+            bytes.extend_from_slice(&arrival.bytes);
+            self.note(arrival.wire_ns, Direction::Servo, arrival.bytes);
+        }
+    }
+
+    /// The host's port went away: what was under way is lost, and half a request with it.
+    pub fn hang_up(&mut self) {
+        self.line.clear();
+        self.parser = Parser::default();
+    }
+
+    fn attend(&mut self, found: &mut Vec<Found>, now_ns: u64) {
+        for found in found.drain(..) {
+            match found {
+                Found::Request(request) => {
+                    self.counters.requests += 1;
+                    self.obey(&request, now_ns);
+                    self.note(now_ns, Direction::Host, request.raw);
+                }
+                Found::Rejected(bytes) => {
+                    self.counters.bad_frames += 1;
+                    self.note(now_ns, Direction::Host, bytes);
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, request: &Request, now_ns: u64) {
+        if sets_goal(&request.instruction) {
+            self.counters.goal_writes += 1;
+            self.counters.last_goal_write_ns = now_ns;
+        }
+        match &request.instruction {
+            Instruction::SyncRead { address, len, ids } => {
+                let read = Instruction::Read {
+                    address: *address,
+                    len: *len,
+                };
+                let mut at = now_ns;
+                for id in ids {
+                    // A servo that says nothing leaves its turn empty, and the next one waits it out.
+                    let turn = TURNAROUND_NS + self.line.bytes_ns(STATUS_BYTES + usize::from(*len));
+                    at = self.ask(*id, &read, at, now_ns).unwrap_or(at + turn);
+                }
+                self.line.occupy(at);
+            }
+            Instruction::SyncWrite { address, writes } => {
+                for (id, data) in writes {
+                    for servo in self.listening(*id, now_ns) {
+                        servo.write(*address, data);
+                    }
+                }
+            }
+            alone => {
+                if let Some(end_ns) = self.ask(request.id, alone, now_ns, now_ns) {
+                    self.line.occupy(end_ns);
+                }
+            }
+        }
+    }
+
+    /// Asks everyone who goes by `id`; the answer starts after `at_ns`. Gives its end on the wire.
+    fn ask(&mut self, id: u8, instruction: &Instruction, at_ns: u64, now_ns: u64) -> Option<u64> {
+        let byte_ns = self.line.bytes_ns(1);
+        let mut together: Option<Vec<u8>> = None;
+        let (mut end_ns, mut late_ns) = (at_ns, 0);
+        for servo in self.listening(id, now_ns) {
+            // Id and return delay as they were when the request came: it may change them.
+            let (name, delay_ns) = (servo.id(), servo.return_delay_ns());
+            let Some(params) = servo.answer(instruction, id == BROADCAST) else {
+                continue;
+            };
+            if servo.mute(now_ns) {
+                continue;
+            }
+            let frame = packet::status(name, servo.error(), &params);
+            let sent = at_ns + TURNAROUND_NS + delay_ns + frame.len() as u64 * byte_ns;
+            end_ns = end_ns.max(sent);
+            late_ns = late_ns.max(lateness(&mut servo.afflictions));
+            together = Some(match together {
+                None => frame,
+                Some(other) => collide(&other, &frame),
+            });
+        }
+        let frame = together?;
+        self.counters.replies += 1;
+        self.line.send(frame, end_ns + late_ns);
+        Some(end_ns)
+    }
+
+    fn listening(&mut self, id: u8, now_ns: u64) -> impl Iterator<Item = &mut Servo> {
+        let baud = self.line.baud();
+        self.servos.iter_mut().filter(move |servo| {
+            servo.awake(now_ns) && servo.baud() == baud && (id == BROADCAST || servo.id() == id)
+        })
+    }
+
+    fn note(&mut self, t_ns: u64, direction: Direction, bytes: Vec<u8>) {
+        while self.log.len() >= LOG_FRAMES
+            || self
+                .log
+                .front()
+                .is_some_and(|oldest| oldest.t_ns + LOG_NS < t_ns)
+        {
+            self.log.pop_front();
+        }
+        self.log.push_back(WireFrame {
+            t_ns,
+            direction,
+            bytes,
+        });
+    }
+
+    /// Supply at the servos, V: it sags with the current drawn.
+    #[must_use]
+    pub fn volts(&self) -> f64 {
+        let amps: f64 = self.servos.iter().map(|servo| servo.motor.amps()).sum();
+        self.forced_volts
+            .unwrap_or(NOMINAL_VOLTS - SUPPLY_OHMS * amps)
+    }
+
+    /// What each servo asks of its joint during the next `dt` seconds.
+    pub fn drives(&mut self, now_ns: u64, dt: f64) -> Vec<Drive> {
+        let volts = self.volts();
+        self.servos
+            .iter_mut()
+            .map(|servo| servo.drive(now_ns, volts, dt))
+            .collect()
+    }
+
+    /// What the physics made of it, in joint order.
+    pub fn sense(&mut self, motions: &[Motion], dt: f64) {
+        let volts = self.volts();
+        for (servo, motion) in self.servos.iter_mut().zip(motions) {
+            servo.sense(*motion, volts, dt);
+        }
+    }
+
+    /// Lets a fault of the bus happen at `now_ns`; faults of other parts are ignored.
+    pub fn suffer(&mut self, fault: &Fault, now_ns: u64) {
+        let troubles = &mut self.line.troubles;
+        match *fault {
+            Fault::Corrupt { rate } => troubles.corrupt = rate,
+            Fault::Truncate { rate } => troubles.truncate = rate,
+            Fault::Drop { rate } => troubles.drop = rate,
+            Fault::Noise { rate } => troubles.noise = rate,
+            Fault::Echo { on } => troubles.echo = on,
+            Fault::Latency { ms } => troubles.latency_ns = (ms * 1e6) as u64,
+            Fault::Voltage { volts } => self.forced_volts = Some(volts),
+            Fault::Silence { id, for_ms } => {
+                self.afflict(id, |it| it.silent_until_ns = ends_at(now_ns, for_ms));
+            }
+            Fault::DelayReply { id, ms, count } => {
+                self.afflict(id, |it| it.late = Some((count, (ms * 1e6) as u64)));
+            }
+            Fault::Stall { id, for_ms } => {
+                self.afflict(id, |it| it.jammed_until_ns = ends_at(now_ns, for_ms));
+            }
+            Fault::EncoderJump { id, counts } => self.afflict(id, |it| it.jump += counts),
+            Fault::DuplicateId { id, to } => self.afflict(id, |it| it.answers_as = Some(to)),
+            Fault::Overload { id } => self.strike(id, |servo| servo.protection.latch_overload()),
+            Fault::Brownout { id } => self.strike(id, |servo| servo.reboot(now_ns)),
+            Fault::Overheat { id, celsius } => {
+                self.strike(id, |servo| servo.protection.force_celsius(Some(celsius)));
+            }
+            Fault::Unplug {}
+            | Fault::Replug {}
+            | Fault::CameraFreeze { .. }
+            | Fault::CameraBlack { .. }
+            | Fault::CameraDrop { .. }
+            | Fault::CameraResize { .. } => {}
+        }
+    }
+
+    /// Ends every fault that lasts; what servos have latched or lost stays with them.
+    pub fn recover(&mut self) {
+        self.line.troubles = Troubles::default();
+        self.forced_volts = None;
+        for servo in &mut self.servos {
+            servo.afflictions = Afflictions::default();
+            servo.protection.force_celsius(None);
+        }
+    }
+
+    fn afflict(&mut self, id: u8, change: impl FnOnce(&mut Afflictions)) {
+        self.strike(id, |servo| change(&mut servo.afflictions));
+    }
+
+    /// The servo that has `id` in its registers, whatever id it answers under.
+    fn strike(&mut self, id: u8, change: impl FnOnce(&mut Servo)) {
+        let own = |servo: &&mut Servo| servo.memory.get(reg::ID) == u16::from(id);
+        if let Some(servo) = self.servos.iter_mut().find(own) {
+            change(servo);
+        }
+    }
+}
+
+fn sets_goal(instruction: &Instruction) -> bool {
+    let goal = reg::GOAL_POSITION.address;
+    let covers = |address: u8, len: usize| {
+        address <= goal + 1 && usize::from(address) + len > usize::from(goal)
+    };
+    match instruction {
+        Instruction::Write { address, data } => covers(*address, data.len()),
+        Instruction::SyncWrite { address, writes } => writes
+            .first()
+            .is_some_and(|(_, data)| covers(*address, data.len())),
+        _ => false,
+    }
+}
+
+/// ns by which this answer is late.
+fn lateness(afflictions: &mut Afflictions) -> u64 {
+    match afflictions.late {
+        Some((left, ns)) if left > 0 => {
+            afflictions.late = Some((left - 1, ns));
+            ns
+        }
+        _ => 0,
+    }
+}
+
+/// Two servos driving an open-drain line at once: a zero bit of either wins.
+fn collide(a: &[u8], b: &[u8]) -> Vec<u8> {
+    (0..a.len().max(b.len()))
+        .map(|at| a.get(at).unwrap_or(&0xFF) & b.get(at).unwrap_or(&0xFF))
+        .collect()
+}

@@ -1,0 +1,427 @@
+//! The servo's own position loop: from registers to the torque it asks of its joint, and from the
+//! joint's motion back to what a host can read.
+//!
+//! Goal → internal profile (acceleration and speed registers) → P and D gains → saturation at
+//! torque limit, supply and speed. Never clamps a goal (that is the register's business) and
+//! never integrates the joint: the physics does.
+
+use std::f64::consts::TAU;
+
+use super::memory::Memory;
+use super::registers as reg;
+use crate::{Drive, Motion};
+
+/// Encoder counts a radian.
+pub const COUNTS_PER_RAD: f64 = 4096.0 / TAU;
+/// N m at standstill with full drive at [`NOMINAL_VOLTS`].
+pub const STALL_TORQUE: f64 = 1.9;
+/// V at which the figures here hold.
+pub const NOMINAL_VOLTS: f64 = 7.4;
+/// rad/s without load, full drive.
+const NO_LOAD_SPEED: f64 = 5.0;
+/// N m of gear friction.
+const GEAR_FRICTION: f64 = 0.05;
+/// N m/rad a unit of the P gain: 32 gives 35.6.
+const STIFFNESS_PER_P: f64 = 35.6 / 32.0;
+/// N m s/rad of the motor's own back-EMF: speed costs torque along the line from stall to no-load.
+const BACK_EMF: f64 = STALL_TORQUE / NO_LOAD_SPEED;
+/// N m s/rad a unit of the D gain: with back-EMF, 32 gives 1.2.
+const DAMPING_PER_D: f64 = (1.2 - BACK_EMF) / 32.0;
+/// A at stall.
+const STALL_AMPS: f64 = 2.7;
+/// A of electronics.
+const IDLE_AMPS: f64 = 0.02;
+/// Seconds over which the velocity register averages.
+const VELOCITY_FILTER_SECS: f64 = 0.01;
+/// Counts from the goal within which a standing servo says it has arrived.
+const ARRIVED_COUNTS: f64 = 8.0;
+/// What holds a jammed joint: far stiffer than any servo.
+const JAM: Drive = Drive {
+    target: 0.0,
+    target_velocity: 0.0,
+    stiffness: 1000.0,
+    damping: 20.0,
+    max_torque: 50.0,
+    friction: GEAR_FRICTION,
+};
+
+/// What the torque register asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Power {
+    Off,
+    On,
+    Damping,
+}
+
+impl Power {
+    fn of(memory: &Memory) -> Power {
+        match memory.get(reg::TORQUE_ENABLE) {
+            0 => Power::Off,
+            2 => Power::Damping,
+            _ => Power::On,
+        }
+    }
+}
+
+/// The moving part of one servo.
+#[derive(Debug, Clone)]
+pub struct Motor {
+    /// Encoder counts at joint angle zero.
+    encoder_at_zero: f64,
+    power: Power,
+    /// Where the profile has got to, actual counts and counts/s.
+    profile: f64,
+    profile_velocity: f64,
+    motion: Motion,
+    /// Torque the loop asked for in the last step, N m.
+    asked: f64,
+    velocity: f64,
+    jam: Option<f64>,
+}
+
+impl Motor {
+    /// A servo mounted so that its encoder reads `encoder_at_zero` at joint angle zero.
+    #[must_use]
+    pub fn new(encoder_at_zero: i32) -> Motor {
+        Motor {
+            encoder_at_zero: f64::from(encoder_at_zero),
+            power: Power::Off,
+            profile: f64::from(encoder_at_zero),
+            profile_velocity: 0.0,
+            motion: Motion::default(),
+            asked: 0.0,
+            velocity: 0.0,
+            jam: None,
+        }
+    }
+
+    /// Encoder reading before the homing offset, counts.
+    #[must_use]
+    pub fn actual(&self) -> f64 {
+        self.encoder_at_zero + self.motion.position * COUNTS_PER_RAD
+    }
+
+    /// What the joint does, as the physics last said.
+    #[must_use]
+    pub fn motion(&self) -> Motion {
+        self.motion
+    }
+
+    /// Joint angle of a position register value, rad.
+    #[must_use]
+    pub fn angle_of(&self, present: i32, memory: &Memory) -> f64 {
+        (self.actual_of(present, memory) - self.encoder_at_zero) / COUNTS_PER_RAD
+    }
+
+    fn actual_of(&self, present: i32, memory: &Memory) -> f64 {
+        f64::from(present + memory.get_signed(reg::HOMING_OFFSET))
+    }
+
+    /// Blocks the joint where it is, or frees it.
+    pub fn jam(&mut self, jammed: bool) {
+        self.jam = match (jammed, self.jam) {
+            (true, None) => Some(self.motion.position),
+            (true, held) => held,
+            (false, _) => None,
+        };
+    }
+
+    /// Torque the loop makes, N m: what the load register shows.
+    #[must_use]
+    pub fn torque(&self) -> f64 {
+        // A jammed joint is held by the obstacle, so the physics does not know the motor's share.
+        if self.jam.is_some() {
+            self.asked
+        } else {
+            self.motion.torque
+        }
+    }
+
+    /// Motor current, A.
+    #[must_use]
+    pub fn amps(&self) -> f64 {
+        IDLE_AMPS + self.torque().abs() * STALL_AMPS / STALL_TORQUE
+    }
+
+    /// What the servo asks for during the next `dt` seconds. `limit` is the share of stall torque
+    /// it may use, 0…1, at a supply of `volts`.
+    pub fn drive(&mut self, memory: &Memory, limit: f64, volts: f64, dt: f64) -> Drive {
+        let power = Power::of(memory);
+        let free = Drive {
+            target: self.motion.position,
+            friction: GEAR_FRICTION,
+            ..Drive::default()
+        };
+        let drive = match power {
+            Power::Off => free,
+            // The motor's leads are shorted: back-EMF brakes.
+            Power::Damping => Drive {
+                damping: BACK_EMF,
+                max_torque: STALL_TORQUE,
+                ..free
+            },
+            Power::On => {
+                if self.power != Power::On {
+                    self.profile = self.actual();
+                    self.profile_velocity = 0.0;
+                }
+                self.follow(memory, volts, dt);
+                self.position_loop(memory, limit, volts)
+            }
+        };
+        self.power = power;
+        self.asked = asked(&drive, self.motion);
+        match self.jam {
+            Some(at) => Drive { target: at, ..JAM },
+            None => drive,
+        }
+    }
+
+    /// Moves the profile towards the goal, within speed and acceleration registers.
+    fn follow(&mut self, memory: &Memory, volts: f64, dt: f64) {
+        let goal = self.actual_of(memory.get_signed(reg::GOAL_POSITION), memory);
+        let top = NO_LOAD_SPEED * COUNTS_PER_RAD * volts / NOMINAL_VOLTS;
+        let speed = match memory.get_signed(reg::GOAL_VELOCITY).unsigned_abs() {
+            0 => top,
+            limit => f64::from(limit).min(top),
+        };
+        let left = goal - self.profile;
+        // Never faster than what reaches the goal within this step, nor than what can still stop.
+        let mut wanted = speed.min(left.abs() / dt);
+        if let Some(acceleration) = acceleration(memory) {
+            wanted = wanted.min((2.0 * acceleration * left.abs()).sqrt());
+            let change = left.signum() * wanted - self.profile_velocity;
+            let most = acceleration * dt;
+            self.profile_velocity += change.clamp(-most, most);
+        } else {
+            self.profile_velocity = left.signum() * wanted;
+        }
+        self.profile += self.profile_velocity * dt;
+    }
+
+    fn position_loop(&self, memory: &Memory, limit: f64, volts: f64) -> Drive {
+        let stiffness = STIFFNESS_PER_P * f64::from(memory.get(reg::P_GAIN));
+        let active = DAMPING_PER_D * f64::from(memory.get(reg::D_GAIN));
+        let damping = active + BACK_EMF;
+
+        let error = self.profile - self.actual();
+        let dead_zone = f64::from(memory.get(if error > 0.0 {
+            reg::DEAD_ZONE_FORWARD
+        } else {
+            reg::DEAD_ZONE_BACKWARD
+        }));
+        let error = error.signum() * (error.abs() - dead_zone).max(0.0) / COUNTS_PER_RAD;
+        let profile_velocity = self.profile_velocity / COUNTS_PER_RAD;
+
+        let strength = STALL_TORQUE * limit * volts / NOMINAL_VOLTS;
+        let velocity = self.motion.velocity;
+        let pushing = stiffness * error + active * (profile_velocity - velocity);
+        // Along the torque-speed line a motor that drives its joint has less to give the faster
+        // it turns; one that brakes has its full torque.
+        let max_torque = if pushing * velocity > 0.0 {
+            (strength - BACK_EMF * velocity.abs()).max(0.0)
+        } else {
+            strength
+        };
+        Drive {
+            target: self.motion.position + error,
+            // Only the D gain damps towards the profile's speed; back-EMF damps towards standstill.
+            target_velocity: profile_velocity * active / damping,
+            stiffness,
+            damping,
+            max_torque,
+            friction: GEAR_FRICTION,
+        }
+    }
+
+    /// Takes in what the physics made of the last drive.
+    pub fn sense(&mut self, motion: Motion, dt: f64) {
+        self.motion = motion;
+        self.velocity += (motion.velocity - self.velocity) * (dt / VELOCITY_FILTER_SECS).min(1.0);
+    }
+
+    /// Writes the present registers. `jump` counts are added to the reported position alone.
+    pub fn report(&self, memory: &mut Memory, jump: i32) {
+        let present = self.actual() - f64::from(memory.get_signed(reg::HOMING_OFFSET));
+        memory.set_signed(reg::PRESENT_POSITION, present.round() as i32 + jump);
+        let speed = self.velocity * COUNTS_PER_RAD;
+        memory.set_signed(reg::PRESENT_VELOCITY, speed.round() as i32);
+        let load = self.torque() / STALL_TORQUE;
+        memory.set_signed(reg::PRESENT_LOAD, (load * 1000.0).round() as i32);
+        let amps = self.amps().copysign(load);
+        memory.set_signed(reg::PRESENT_CURRENT, (amps / 0.0065).round() as i32);
+        let goal = self.actual_of(memory.get_signed(reg::GOAL_POSITION), memory);
+        let travelling = self.profile_velocity != 0.0
+            || ((goal - self.actual()).abs() > ARRIVED_COUNTS && speed.abs() > 10.0);
+        let moving = self.power == Power::On && travelling;
+        memory.set(reg::MOVING, u16::from(moving));
+    }
+}
+
+/// Acceleration of the profile, counts/s², `None` when it is not limited.
+fn acceleration(memory: &Memory) -> Option<f64> {
+    let cap = memory.get(reg::MAX_ACCELERATION);
+    match memory.get(reg::ACCELERATION) {
+        0 => None,
+        set if cap > 0 => Some(f64::from(set.min(cap)) * 100.0),
+        set => Some(f64::from(set) * 100.0),
+    }
+}
+
+/// The torque of a drive at a motion, as the physics will solve it, N m.
+fn asked(drive: &Drive, motion: Motion) -> f64 {
+    let torque = drive.stiffness * (drive.target - motion.position)
+        + drive.damping * (drive.target_velocity - motion.velocity);
+    torque.clamp(-drive.max_torque, drive.max_torque)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DT: f64 = 0.0025;
+    /// Reflected inertia of the gearbox, kg m².
+    const INERTIA: f64 = 0.028;
+
+    struct Bench {
+        memory: Memory,
+        motor: Motor,
+        motion: Motion,
+        /// N m
+        weight: f64,
+    }
+
+    impl Bench {
+        fn new() -> Bench {
+            let (mut memory, motor) = (Memory::factory(), Motor::new(2047));
+            memory.set(reg::GOAL_POSITION, 2047);
+            memory.set(reg::TORQUE_ENABLE, 1);
+            Bench {
+                memory,
+                motor,
+                motion: Motion::default(),
+                weight: 0.0,
+            }
+        }
+
+        /// One joint with nothing but inertia and a weight, solved implicitly.
+        fn run(&mut self, secs: f64, mut each: impl FnMut(Motion)) {
+            for _ in 0..(secs / DT).round() as usize {
+                let limit = f64::from(self.memory.get(reg::TORQUE_LIMIT)) / 1000.0;
+                let drive = self.motor.drive(&self.memory, limit, NOMINAL_VOLTS, DT);
+                let Motion {
+                    position, velocity, ..
+                } = self.motion;
+                let gain = drive.damping + drive.stiffness * DT;
+                let pull = drive.stiffness * (drive.target - position)
+                    + drive.damping * drive.target_velocity;
+                let free = (INERTIA * velocity + DT * (pull - self.weight)) / (INERTIA + DT * gain);
+                let torque = (pull - gain * free).clamp(-drive.max_torque, drive.max_torque);
+                let next = velocity + DT * (torque - self.weight) / INERTIA;
+                self.motion = Motion {
+                    position: position + next * DT,
+                    velocity: next,
+                    torque,
+                };
+                self.motor.sense(self.motion, DT);
+                self.motor.report(&mut self.memory, 0);
+                each(self.motion);
+            }
+        }
+
+        fn goal(&mut self, counts: u16) {
+            self.memory.set(reg::GOAL_POSITION, counts);
+        }
+    }
+
+    #[test]
+    fn a_goal_is_reached_and_held() {
+        let mut bench = Bench::new();
+        bench.goal(2547);
+        bench.run(1.5, |_| ());
+        assert!((bench.motor.actual() - 2547.0).abs() < 3.0);
+        assert_eq!(bench.memory.get(reg::MOVING), 0);
+    }
+
+    #[test]
+    fn a_weight_makes_the_servo_sag_by_torque_over_stiffness() {
+        let mut bench = Bench::new();
+        bench.weight = 0.5;
+        bench.run(2.0, |_| ());
+        let sag = -bench.motion.position;
+        assert!((sag - 0.5 / 35.6).abs() < 0.004, "{sag}");
+        let load = bench.memory.get_signed(reg::PRESENT_LOAD);
+        assert!((load - 263).abs() < 5, "{load}");
+    }
+
+    #[test]
+    fn the_speed_register_limits_speed() {
+        let mut bench = Bench::new();
+        bench.memory.set(reg::GOAL_VELOCITY, 300);
+        bench.memory.set(reg::ACCELERATION, 50);
+        bench.goal(3000);
+        let mut fastest: f64 = 0.0;
+        bench.run(2.0, |motion| fastest = fastest.max(motion.velocity));
+        assert!((fastest * COUNTS_PER_RAD - 300.0).abs() < 15.0, "{fastest}");
+    }
+
+    #[test]
+    fn the_acceleration_register_limits_acceleration() {
+        let mut bench = Bench::new();
+        bench.memory.set(reg::ACCELERATION, 10);
+        bench.goal(3500);
+        bench.run(0.5, |_| ());
+        // 1000 counts/s² for half a second
+        let speed = bench.motion.velocity * COUNTS_PER_RAD;
+        assert!((430.0..=520.0).contains(&speed), "{speed}");
+        bench.run(2.5, |_| ());
+        assert!((bench.motor.actual() - 3500.0).abs() < 3.0);
+    }
+
+    #[test]
+    fn speed_zero_is_maximum_speed() {
+        let mut bench = Bench::new();
+        bench.goal(4095);
+        let mut fastest: f64 = 0.0;
+        bench.run(1.0, |motion| fastest = fastest.max(motion.velocity));
+        assert!((3.5..=5.1).contains(&fastest), "{fastest}");
+    }
+
+    #[test]
+    fn torque_saturates_at_the_limit_register() {
+        let mut bench = Bench::new();
+        bench.memory.set(reg::TORQUE_LIMIT, 200);
+        bench.weight = 1.0;
+        let mut most: f64 = 0.0;
+        bench.run(0.3, |motion| most = most.max(motion.torque.abs()));
+        assert!((most - 0.38).abs() < 1e-6, "{most}");
+    }
+
+    #[test]
+    fn without_torque_only_friction_is_left() {
+        let mut motor = Motor::new(2047);
+        let drive = motor.drive(&Memory::factory(), 1.0, NOMINAL_VOLTS, DT);
+        assert_eq!((drive.stiffness, drive.damping), (0.0, 0.0));
+        assert!(drive.friction > 0.0);
+    }
+
+    #[test]
+    fn switching_torque_on_starts_from_where_the_joint_is() {
+        let mut bench = Bench::new();
+        bench.memory.set(reg::TORQUE_ENABLE, 0);
+        bench.motion.position = 0.5;
+        bench.motor.sense(bench.motion, DT);
+        bench.goal(2047 + 326);
+        bench.memory.set(reg::TORQUE_ENABLE, 1);
+        bench.run(0.2, |motion| assert!((motion.position - 0.5).abs() < 0.01));
+    }
+
+    #[test]
+    fn a_jammed_joint_shows_the_load_of_its_own_loop() {
+        let mut bench = Bench::new();
+        bench.motor.jam(true);
+        bench.goal(2547);
+        bench.run(1.0, |motion| assert!(motion.position.abs() < 0.01));
+        assert!(bench.memory.get_signed(reg::PRESENT_LOAD) > 900);
+    }
+}
