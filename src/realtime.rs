@@ -3,7 +3,10 @@
 //! The one file of the controller with `unsafe`: the standard library and rustix have no
 //! scheduler call. Never decides what to do when something is refused.
 
-#![expect(unsafe_code, reason = "sched_setscheduler has no safe wrapper in rustix")]
+#![expect(
+    unsafe_code,
+    reason = "sched_setscheduler has no safe wrapper in rustix"
+)]
 
 use std::io;
 use std::time::Duration;

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 pub use model::ArmModel;
+pub(crate) use model::isometry;
 pub use parts::{
     ArmScene, BinScene, CameraScene, Colour, CubeScene, JawScene, LightScene, NoiseScene,
     ServoMount, TableScene, ViewScene,

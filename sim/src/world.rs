@@ -8,7 +8,6 @@ mod objects;
 mod snapshot;
 
 use nalgebra::Isometry3;
-use rapier3d::dynamics::SpringCoefficients;
 use rapier3d::glamx::{Quat, Vec3};
 use rapier3d::math::Pose;
 use rapier3d::pipeline::PhysicsWorld;
@@ -18,6 +17,7 @@ use crate::scene::Scene;
 
 use arm::Arm;
 use objects::Objects;
+pub(crate) use objects::bin_parts;
 pub use snapshot::Snapshot;
 
 /// m/s², standard gravity.
@@ -44,8 +44,10 @@ impl World {
         physics.gravity = Vec3::new(0.0, 0.0, -GRAVITY);
         let parameters = &mut physics.integration_parameters;
         parameters.dt = real(scene.step_secs());
-        parameters.contact_softness = SpringCoefficients::new(CONTACT_HZ, 1.0);
-        parameters.static_contact_softness = SpringCoefficients::new(CONTACT_HZ, 1.0);
+        parameters.contact_softness.natural_frequency = CONTACT_HZ;
+        parameters.static_contact_softness.natural_frequency = CONTACT_HZ;
+        // With one pass the cube slips out of jaws that lean against its faces.
+        parameters.num_internal_pgs_iterations = 2;
         // A recycled contact may be stale by millimetres, and a cube is 25 of them.
         parameters.contact_recycling = false;
         let objects = Objects::insert(scene, &mut physics);

@@ -3,6 +3,9 @@
 //!
 //! Loaded once and then only read. Never talks to a servo.
 
+pub mod chain;
 pub mod limits;
+pub mod model;
 
 pub use limits::JointLimits;
+pub use model::{ArmModel, ArmSpec, JointSpec, ModelError};

@@ -3,6 +3,25 @@
 //! Real time: no allocation, lock, log, clock, randomness or I/O anywhere below this folder.
 //! The same inputs give the same bytes twice.
 
-mod io;
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::panic
+)]
 
+mod config;
+mod core;
+pub mod ik;
+mod io;
+mod limiter;
+pub mod mode;
+mod monitor;
+mod plan;
+
+pub use config::{ConfigError, CoreConfig, MonitorConfig, PlanRules};
+pub use core::{Core, Counters};
 pub use io::{Inputs, JointReading, Link, ReadFault, Signals, Step, TorqueAct};
+pub use limiter::{JointCommand, Limiter, Measured};
+pub use mode::Torque;

@@ -177,10 +177,9 @@ impl Clients {
                     let _ = inbox.askers.push(index);
                 }
             }
-            (
-                Some(Role::Operator),
-                ToGuard::Heartbeat(_) | ToGuard::Plan(_) | ToGuard::Trip(_),
-            ) => self.refuse(index, Refusal::NotTheRunner),
+            (Some(Role::Operator), ToGuard::Heartbeat(_) | ToGuard::Plan(_) | ToGuard::Trip(_)) => {
+                self.refuse(index, Refusal::NotTheRunner)
+            }
             (
                 None,
                 ToGuard::Heartbeat(_)
@@ -235,11 +234,7 @@ impl Clients {
     }
 
     /// Tells each asker what came of its request.
-    pub fn answer(
-        &mut self,
-        inbox: &Inbox,
-        answers: &[Option<Result<Request, Refusal>>],
-    ) {
+    pub fn answer(&mut self, inbox: &Inbox, answers: &[Option<Result<Request, Refusal>>]) {
         for (asker, answer) in inbox.askers.iter().zip(answers) {
             match answer {
                 Some(Ok(request)) => self.send(*asker, &FromGuard::Done(*request)),
@@ -263,7 +258,10 @@ impl Clients {
     /// Whether somebody waits for a status.
     #[must_use]
     pub fn status_wanted(&self) -> bool {
-        self.slots.iter().flatten().any(|client| client.wants_status)
+        self.slots
+            .iter()
+            .flatten()
+            .any(|client| client.wants_status)
     }
 
     /// Sends `status` to all who wait for one.

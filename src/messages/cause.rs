@@ -178,6 +178,8 @@ pub enum Refusal {
     WrongMode,
     /// The cause of the stop is still there.
     CausePresent,
+    /// No runner is connected, or it is silent.
+    NoRunner,
     /// Another runner is connected.
     RunnerPresent,
     /// The other end speaks another protocol version.
@@ -328,6 +330,7 @@ impl Refusal {
             }
             Refusal::WrongMode => "not possible in this mode".into(),
             Refusal::CausePresent => "the cause of the stop is still there".into(),
+            Refusal::NoRunner => "no runner is connected, or it is silent".into(),
             Refusal::RunnerPresent => "another runner is connected".into(),
             Refusal::WrongProtocol => "the other end is of another version".into(),
             Refusal::NotTheRunner => "only the runner may send that".into(),

@@ -82,15 +82,14 @@ impl GuardLink {
             role: Role::Runner,
         };
         channel.try_send(&hello, bytes.as_mut_slice());
-        let guard_pid =
-            match channel.receive_within(Duration::from_secs(1), bytes.as_mut_slice()) {
-                Received::Message(FromGuard::Welcome { pid }) => pid,
-                Received::Message(FromGuard::Refused(refusal)) => {
-                    let names = crate::messages::Names::NONE;
-                    return Err(io::Error::other(refusal.text(&names)));
-                }
-                _ => return Err(io::Error::other("the guard gave no answer")),
-            };
+        let guard_pid = match channel.receive_within(Duration::from_secs(1), bytes.as_mut_slice()) {
+            Received::Message(FromGuard::Welcome { pid }) => pid,
+            Received::Message(FromGuard::Refused(refusal)) => {
+                let names = crate::messages::Names::NONE;
+                return Err(io::Error::other(refusal.text(&names)));
+            }
+            _ => return Err(io::Error::other("the guard gave no answer")),
+        };
         let shared = Arc::new(Shared {
             channel,
             inbox: Mutex::new(Inbox {

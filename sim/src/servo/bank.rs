@@ -1,13 +1,12 @@
-//! Several servos on one line: host bytes in, timed reply bytes out, a log of both.
+//! Several servos on one line: host bytes in, timed reply bytes out, and a record of both.
 //! Owns who answers what and when. Time is an argument and randomness comes from a seed, so the
 //! same bytes at the same times give the same answers. Never moves a joint itself.
-
-use std::collections::VecDeque;
 
 use serde::Serialize;
 
 use super::device::{Afflictions, Servo, Setup};
 use super::line::{Line, Troubles};
+use super::log::{Direction, WireFrame};
 use super::motor::NOMINAL_VOLTS;
 use super::packet::{self, BROADCAST, Found, Instruction, Parser, Request};
 use super::registers as reg;
@@ -20,10 +19,8 @@ const TURNAROUND_NS: u64 = 10_000;
 const GIVE_UP_NS: u64 = 10_000_000;
 /// Bytes of a status frame without parameters.
 const STATUS_BYTES: usize = 6;
-/// How far back the log goes, ns.
-const LOG_NS: u64 = 12_000_000_000;
-/// The most frames the log keeps, whatever their age.
-const LOG_FRAMES: usize = 60_000;
+/// The most frames that wait to be fetched by [`Bank::drain_frames`].
+const UNFETCHED_FRAMES: usize = 10_000;
 /// Ω of the supply and its wiring.
 const SUPPLY_OHMS: f64 = 0.05;
 
@@ -42,34 +39,13 @@ pub struct Counters {
     pub last_goal_write_ns: u64,
 }
 
-/// Who sent a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    /// The host.
-    Host,
-    /// A servo, or noise on its side of the line.
-    Servo,
-}
-
-/// One frame as it was on the line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WireFrame {
-    /// When its last byte was sent.
-    pub t_ns: u64,
-    /// Who sent it.
-    pub direction: Direction,
-    /// Header to checksum, or whatever came instead.
-    pub bytes: Vec<u8>,
-}
-
 /// The servos of one arm.
 #[derive(Debug, Clone)]
 pub struct Bank {
     servos: Vec<Servo>,
     parser: Parser,
     line: Line,
-    log: VecDeque<WireFrame>,
+    frames: Vec<WireFrame>,
     counters: Counters,
     forced_volts: Option<f64>,
 }
@@ -82,7 +58,7 @@ impl Bank {
             servos: setups.iter().map(Servo::new).collect(),
             parser: Parser::default(),
             line: Line::new(seed),
-            log: VecDeque::new(),
+            frames: Vec::new(),
             counters: Counters::default(),
             forced_volts: None,
         }
@@ -100,9 +76,9 @@ impl Bank {
         self.counters
     }
 
-    /// Frames whose last byte was sent after `since_ns`, oldest first.
-    pub fn log_since(&self, since_ns: u64) -> impl Iterator<Item = &WireFrame> {
-        self.log.iter().filter(move |frame| frame.t_ns > since_ns)
+    /// The frames that passed over the line since the last call.
+    pub fn drain_frames(&mut self) -> Vec<WireFrame> {
+        std::mem::take(&mut self.frames)
     }
 
     /// The host's port runs at `baud`; a servo set to another rate understands nothing.
@@ -232,19 +208,13 @@ impl Bank {
     }
 
     fn note(&mut self, t_ns: u64, direction: Direction, bytes: Vec<u8>) {
-        while self.log.len() >= LOG_FRAMES
-            || self
-                .log
-                .front()
-                .is_some_and(|oldest| oldest.t_ns + LOG_NS < t_ns)
-        {
-            self.log.pop_front();
+        if self.frames.len() < UNFETCHED_FRAMES {
+            self.frames.push(WireFrame {
+                t_ns,
+                direction,
+                bytes,
+            });
         }
-        self.log.push_back(WireFrame {
-            t_ns,
-            direction,
-            bytes,
-        });
     }
 
     /// Supply at the servos, V: it sags with the current drawn.

@@ -11,15 +11,18 @@
 //! - [`motor`], [`protection`]: one servo moving its joint, and looking after itself
 //! - [`line`]: when bytes are on the line, and what faults do to them
 //! - [`bank`]: several servos on one line
+//! - [`log`]: what has passed over it
 
 pub mod bank;
 pub mod device;
 pub mod line;
+pub mod log;
 pub mod memory;
 pub mod motor;
 pub mod packet;
 pub mod protection;
 pub mod registers;
 
-pub use bank::{Bank, Counters, Direction, WireFrame};
+pub use bank::{Bank, Counters};
 pub use device::{Servo, Setup};
+pub use log::{Direction, WireFrame, WireLog};

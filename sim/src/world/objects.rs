@@ -33,7 +33,8 @@ impl Objects {
                 real(table.size[1] / 2.0),
                 real(TABLE_THICKNESS / 2.0),
             )
-            .friction(real(table.friction)),
+            .friction(real(table.friction))
+            .friction_combine_rule(rapier3d::dynamics::CoefficientCombineRule::Min),
         );
         for part in bin_parts(&scene.bin) {
             let [x, y, z] = part.half.map(real);

@@ -23,6 +23,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// World pose of a link that carries mass.
+    #[must_use]
+    pub fn link_pose(&self, name: &str) -> Option<&Isometry3<f64>> {
+        let at = self.link_names.iter().position(|link| link == name)?;
+        self.links.get(at)
+    }
+
     pub(super) fn take(
         time_secs: f64,
         arm: &Arm,

@@ -111,7 +111,7 @@ impl Cell {
     fn pick(&mut self, yaw: f64) -> Vector3<f64> {
         let cube = self.cube();
         let above = Vector3::new(cube.x, cube.y, 0.06);
-        let at = Vector3::new(cube.x, cube.y, 0.0125);
+        let at = Vector3::new(cube.x, cube.y, 0.0145);
         let up = Vector3::new(cube.x, cube.y, 0.09);
         self.start(above, yaw, OPEN);
         self.go(above, at, yaw, OPEN, 0.6);

@@ -1,0 +1,184 @@
+//! What the control core must know of its cell.
+//!
+//! Plain data, built once by whoever read the cell file. [`crate::control::Core::new`] checks it.
+
+use std::time::Duration;
+
+use crate::arm::ArmModel;
+use crate::units::{Celsius, JointVec, Rad, RadPerSec, Volts};
+
+/// Everything the core is told once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CoreConfig {
+    /// The arm, with the limits of its joints.
+    pub model: ArmModel,
+    /// Time between ticks.
+    pub period: Duration,
+    /// How long the runner may be silent while the arm runs.
+    pub lease: Duration,
+    /// How long `Running` holds still for its first plan.
+    pub first_plan: Duration,
+    /// What a plan must satisfy.
+    pub plans: PlanRules,
+    /// What the monitors watch.
+    pub monitors: MonitorConfig,
+}
+
+/// What a plan must satisfy to be admitted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PlanRules {
+    /// The oldest frames a plan may come from.
+    pub max_age: Duration,
+    /// How far in the future it may begin.
+    pub max_lead: Duration,
+    /// How long a new plan takes to blend in.
+    pub crossfade: Duration,
+    /// Farthest distance of a joint from the present command to the plan; between waypoints
+    /// the way the joint can cover in a step is added. The gripper may step.
+    pub seam: Rad,
+    /// The same for the tool point of a tool plan, metres.
+    pub seam_metres: f64,
+    /// A joint waypoint this far outside its limits is clamped; beyond, the plan is refused.
+    pub limit_slack: Rad,
+    /// A tool waypoint may be missed by this distance at the edge of the arm's reach, metres.
+    pub reach_metres: f64,
+    /// A tool waypoint's tilt and roll may be missed by this.
+    pub reach_angle: Rad,
+}
+
+impl Default for PlanRules {
+    fn default() -> Self {
+        PlanRules {
+            max_age: Duration::from_millis(500),
+            max_lead: Duration::from_millis(1000),
+            crossfade: Duration::from_millis(100),
+            seam: Rad(0.6),
+            seam_metres: 0.10,
+            limit_slack: Rad(0.1),
+            reach_metres: 0.02,
+            reach_angle: Rad(0.35),
+        }
+    }
+}
+
+/// Thresholds of the monitors.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MonitorConfig {
+    /// Failed reads of one servo in a row that stop the arm.
+    pub misses: u8,
+    /// Missed ticks in a row that stop the arm.
+    pub missed_ticks: u32,
+    /// A single hold-up of the loop this long stops the arm.
+    pub stall: Duration,
+    /// A servo hotter than this stops the arm.
+    pub max_temperature: Celsius,
+    /// Lowest supply.
+    pub min_voltage: Volts,
+    /// Highest supply.
+    pub max_voltage: Volts,
+    /// Temperature and voltage must be out of range this many readings in a row.
+    pub out_of_range: u8,
+    /// An encoder that steps farther than this plus `encoder_speed` times the time has jumped.
+    pub encoder_margin: Rad,
+    /// Faster than the joint can ever be moved, by hand included.
+    pub encoder_speed: RadPerSec,
+    /// A joint this far from its goal for `following_time` is blocked; infinite where it may
+    /// be, as in a gripper. `None` takes nine tenths of each stopping distance, and infinite
+    /// for the gripper.
+    pub following_error: Option<JointVec<Rad>>,
+    /// See `following_error`.
+    pub following_time: Duration,
+    /// Slower than this counts as standing.
+    pub standing: RadPerSec,
+    /// A stop is over this long after the command stands, even when a joint is still measured
+    /// to move.
+    pub settle: Duration,
+    /// A joint measured farther outside its limits than this can't be enabled: its encoder or
+    /// its calibration is wrong.
+    pub outside_limits: Rad,
+}
+
+impl Default for MonitorConfig {
+    fn default() -> Self {
+        MonitorConfig {
+            misses: 3,
+            missed_ticks: 3,
+            stall: Duration::from_millis(50),
+            max_temperature: Celsius(65.0),
+            min_voltage: Volts(5.5),
+            max_voltage: Volts(8.6),
+            out_of_range: 3,
+            encoder_margin: Rad(0.2),
+            encoder_speed: RadPerSec(12.0),
+            following_error: None,
+            following_time: Duration::from_millis(300),
+            standing: RadPerSec(0.05),
+            settle: Duration::from_millis(1000),
+            outside_limits: Rad(0.2),
+        }
+    }
+}
+
+impl CoreConfig {
+    /// `model` at `period`, everything else at its default.
+    #[must_use]
+    pub fn new(model: ArmModel, period: Duration) -> CoreConfig {
+        CoreConfig {
+            model,
+            period,
+            lease: Duration::from_millis(35),
+            first_plan: Duration::from_millis(2000),
+            plans: PlanRules::default(),
+            monitors: MonitorConfig::default(),
+        }
+    }
+
+    /// # Errors
+    /// When a value is out of range, naming it.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |what, remedy| Err(ConfigError { what, remedy });
+        if !(Duration::from_millis(1)..=Duration::from_millis(100)).contains(&self.period) {
+            return wrong("the control period", "1 to 100 ms");
+        }
+        if self.lease < self.period {
+            return wrong("the runner's lease", "at least one control period");
+        }
+        if self.monitors.misses == 0 || self.monitors.missed_ticks == 0 {
+            return wrong("a monitor's count", "at least 1");
+        }
+        let monitors = &self.monitors;
+        let positive = [
+            self.plans.seam.0,
+            self.plans.seam_metres,
+            self.plans.reach_metres,
+            self.plans.reach_angle.0,
+            monitors.encoder_margin.0,
+            monitors.encoder_speed.0,
+            monitors.standing.0,
+        ];
+        if !positive.iter().all(|value| *value > 0.0) {
+            return wrong("a seam, reach or encoder threshold", "above zero");
+        }
+        if !(monitors.min_voltage.0 < monitors.max_voltage.0) {
+            return wrong("the supply range", "min_voltage below max_voltage");
+        }
+        if !(self.plans.limit_slack.0 >= 0.0 && monitors.outside_limits.0 >= 0.0) {
+            return wrong("a slack outside the joint limits", "zero or more");
+        }
+        if monitors
+            .following_error
+            .is_some_and(|all| all.len() != self.model.len() || all.iter().any(|e| !(e.0 > 0.0)))
+        {
+            return wrong("the following errors", "one for each joint, above zero");
+        }
+        Ok(())
+    }
+}
+
+/// A value the core can't work with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{what} is out of range: give {remedy} in the cell file")]
+pub struct ConfigError {
+    what: &'static str,
+    remedy: &'static str,
+}

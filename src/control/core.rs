@@ -1,0 +1,379 @@
+//! One period of the controller: read, decide, write.
+//!
+//! Owns mode, cause and torque, and puts monitors, plan follower and limiter in one fixed order.
+//! A pure function of its inputs and its own state: no clock, no I/O, no randomness.
+//!
+//! Real time: no allocation, lock, log or clock in [`Core::tick`] or below it.
+
+use crate::control::config::{ConfigError, CoreConfig};
+use crate::control::io::{Inputs, Link, Step, TorqueAct};
+use crate::control::limiter::{JointCommand, Limiter, Measured};
+use crate::control::mode::{self, Event, Torque};
+use crate::control::monitor::{Monitor, runner_lost};
+use crate::control::plan::{PlanFollower, Sample};
+use crate::messages::{Cause, Mode, Refusal, Request};
+use crate::units::{JointVec, MonoTime, Rad};
+
+/// Events counted since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Plans refused.
+    pub plans_refused: u64,
+    /// Times the plans ran out while running.
+    pub plans_starved: u64,
+    /// Ticks done.
+    pub ticks: u64,
+}
+
+/// The controller of one arm.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Core {
+    config: CoreConfig,
+    monitor: Monitor,
+    follower: PlanFollower,
+    /// `None` until every joint was read once: before that there is nothing to command.
+    limiter: Option<Limiter>,
+    mode: Mode,
+    /// The first cause of the stop; `Some` exactly while `Stopping` or `Stopped`.
+    cause: Option<Cause>,
+    torque: Torque,
+    act: TorqueAct,
+    link: Link,
+    running_since: MonoTime,
+    /// The command has stood since.
+    at_rest_since: Option<MonoTime>,
+    /// The last refusal since a plan was admitted: what starvation is put down to.
+    last_refusal: Option<Refusal>,
+    /// A signal or `Shutdown` asked the guard to end.
+    ending: bool,
+    counters: Counters,
+}
+
+impl Core {
+    /// A controller latched in `Stopped` for `boot`, with torque as bring-up found it.
+    ///
+    /// With torque on it takes the arm over where it is measured in the first complete reading.
+    ///
+    /// # Errors
+    /// When the configuration is out of range.
+    pub fn new(config: CoreConfig, boot: Cause, torque: Torque) -> Result<Core, ConfigError> {
+        config.check()?;
+        Ok(Core {
+            monitor: Monitor::new(&config),
+            follower: PlanFollower::new(&config),
+            config,
+            limiter: None,
+            mode: Mode::Stopped,
+            cause: Some(boot),
+            torque,
+            act: TorqueAct::Keep,
+            link: Link::Absent,
+            running_since: MonoTime::default(),
+            at_rest_since: None,
+            last_refusal: None,
+            ending: false,
+            counters: Counters::default(),
+        })
+    }
+
+    /// One period: take in what was read, decide, give the goals to write.
+    pub fn tick(&mut self, inputs: &Inputs<'_>) -> Step<JointCommand> {
+        self.act = TorqueAct::Keep;
+        self.watch(inputs);
+        let answers = self.answer(inputs);
+        let refused = self.offer(inputs);
+        let command = self.command(inputs.now);
+        self.settle(inputs.now);
+        Step {
+            command,
+            torque: self.act,
+            mode: self.mode,
+            cause: self.cause,
+            answers,
+            refused,
+            plan_id: self.follower.plan_id(),
+            plan_end: self.follower.plan_end(),
+            may_exit: self.ending && self.mode == Mode::Stopped,
+        }
+    }
+
+    /// The goals as they stand, the measured positions while limp; `None` before all is known.
+    #[must_use]
+    pub fn positions(&self) -> Option<JointVec<Rad>> {
+        self.limiter
+            .as_ref()
+            .map(|limiter| limiter.command().positions())
+    }
+
+    /// Where every joint was when last read; `None` until each was read once.
+    #[must_use]
+    pub fn measured(&self) -> Option<JointVec<Measured>> {
+        self.monitor.measured()
+    }
+
+    /// Ticks in which the limiter cut each joint's target.
+    #[must_use]
+    pub fn clamped(&self) -> JointVec<u64> {
+        self.limiter.as_ref().map_or_else(
+            || JointVec::repeat(0, self.config.model.len()),
+            Limiter::clamped,
+        )
+    }
+
+    /// Events counted since the start.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Whether the servos hold.
+    #[must_use]
+    pub fn torque(&self) -> Torque {
+        self.torque
+    }
+
+    /// What it was built with.
+    #[must_use]
+    pub fn config(&self) -> &CoreConfig {
+        &self.config
+    }
+
+    /// Everything that may stop the arm by itself.
+    fn watch(&mut self, inputs: &Inputs<'_>) {
+        self.counters.ticks = self.counters.ticks.saturating_add(1);
+        let servo = self.monitor.observe(inputs);
+        let following = match (&self.limiter, self.torque) {
+            (Some(limiter), Torque::On) => self
+                .monitor
+                .following(&limiter.command().positions(), inputs.now),
+            (_, Torque::On | Torque::Off) => {
+                self.monitor.limp();
+                None
+            }
+        };
+        let died = matches!((self.link, inputs.link), (Link::Up { .. }, Link::Closed));
+        let was_away = !matches!(self.link, Link::Up { .. });
+        self.link = inputs.link;
+        if was_away && matches!(inputs.link, Link::Up { .. }) {
+            // A new runner counts its plans from the beginning.
+            self.follower.forget_ids();
+        }
+        let runner = match self.mode {
+            Mode::Running => runner_lost(inputs.link, inputs.now, self.config.lease.as_secs_f64()),
+            Mode::Holding => died.then_some(Cause::RunnerDied),
+            Mode::Stopped | Mode::Idle | Mode::Stopping => None,
+        };
+        let told = match self.mode {
+            Mode::Running | Mode::Holding => inputs.signals.trip,
+            Mode::Stopped | Mode::Idle | Mode::Stopping => None,
+        };
+        if let Some(cause) = servo.or(following).or(told).or(runner) {
+            self.latch(Event::Trip, cause);
+        }
+        if inputs.signals.told_to_end {
+            self.ending = true;
+            self.latch(Event::Stop, Cause::Signal);
+        }
+    }
+
+    fn answer(&mut self, inputs: &Inputs<'_>) -> [Option<Result<Request, Refusal>>; 8] {
+        let mut answers = [None; 8];
+        for (slot, request) in answers.iter_mut().zip(&inputs.signals.requests) {
+            *slot = Some(self.request(*request, inputs).map(|()| *request));
+        }
+        answers
+    }
+
+    fn request(&mut self, request: Request, inputs: &Inputs<'_>) -> Result<(), Refusal> {
+        match request {
+            Request::Stop => self.latch(Event::Stop, Cause::OperatorStop),
+            Request::Shutdown => {
+                self.ending = true;
+                self.latch(Event::Stop, Cause::OperatorStop);
+            }
+            Request::Reset | Request::Enable | Request::Start if self.ending => {
+                return Err(Refusal::WrongMode);
+            }
+            Request::Reset => {
+                let after = mode::next(self.mode, Event::Reset, self.torque)?;
+                if !self.monitor.healthy() || self.runner_missing(inputs) {
+                    return Err(Refusal::CausePresent);
+                }
+                self.cause = None;
+                self.enter(after);
+            }
+            Request::Enable => {
+                let after = mode::next(self.mode, Event::Enable, self.torque)?;
+                if self.torque == Torque::Off {
+                    self.enable()?;
+                }
+                self.enter(after);
+            }
+            Request::Start => {
+                let after = mode::next(self.mode, Event::Start, self.torque)?;
+                if runner_lost(inputs.link, inputs.now, self.config.lease.as_secs_f64()).is_some() {
+                    return Err(Refusal::NoRunner);
+                }
+                self.enter(after);
+                self.running_since = inputs.now;
+                self.follower.start(inputs.now);
+            }
+            Request::Pause => {
+                let after = mode::next(self.mode, Event::Pause, self.torque)?;
+                self.enter(after);
+            }
+            Request::Release => {
+                let after = mode::next(self.mode, Event::Release, self.torque)?;
+                if self.limiter.as_ref().is_some_and(|l| !l.at_rest()) {
+                    return Err(Refusal::WrongMode);
+                }
+                self.torque = Torque::Off;
+                self.act = TorqueAct::Release;
+                self.enter(after);
+            }
+        }
+        Ok(())
+    }
+
+    /// Torque on where the joints are; the goal of this step is what was just measured.
+    fn enable(&mut self) -> Result<(), Refusal> {
+        let measured = self.monitor.measured().ok_or(Refusal::CausePresent)?;
+        if !self.monitor.healthy() {
+            return Err(Refusal::CausePresent);
+        }
+        if let Some(limiter) = &mut self.limiter {
+            limiter.resynchronise(&measured);
+        }
+        self.torque = Torque::On;
+        self.act = TorqueAct::Enable;
+        Ok(())
+    }
+
+    /// A runner that was lost must be back, or have left in order, before a reset.
+    fn runner_missing(&self, inputs: &Inputs<'_>) -> bool {
+        let lease = self.config.lease.as_secs_f64();
+        inputs.link != Link::Absent && runner_lost(inputs.link, inputs.now, lease).is_some()
+    }
+
+    fn offer(&mut self, inputs: &Inputs<'_>) -> Option<(u64, Refusal)> {
+        let plan = inputs.plan?;
+        let admitted = match (&self.limiter, self.mode) {
+            (Some(limiter), Mode::Running) => {
+                self.follower
+                    .offer(plan, inputs.now, &self.config.model, limiter)
+            }
+            _ => {
+                self.follower.pass(plan);
+                Err(Refusal::WrongMode)
+            }
+        };
+        match admitted {
+            Ok(()) => {
+                self.last_refusal = None;
+                None
+            }
+            Err(refusal) => {
+                self.counters.plans_refused = self.counters.plans_refused.saturating_add(1);
+                if self.mode == Mode::Running {
+                    self.last_refusal = Some(refusal);
+                    if refusal == Refusal::NotFinite {
+                        self.latch(Event::Trip, Cause::PolicyNotFinite);
+                    }
+                }
+                Some((plan.id, refusal))
+            }
+        }
+    }
+
+    /// The goals of this tick; `None` while limp or while too little is known.
+    fn command(&mut self, now: MonoTime) -> Option<JointCommand> {
+        let measured = self.monitor.measured()?;
+        if self.limiter.is_none() && self.monitor.plausible() {
+            let limits = self.config.model.limits();
+            let period = self.config.period.as_secs_f64();
+            self.limiter = Some(Limiter::new(limits, period, &measured));
+        }
+        let target = self.target(now);
+        let limiter = self.limiter.as_mut()?;
+        for (joint, measured) in self.monitor.rebased() {
+            limiter.resynchronise_joint(joint, measured);
+        }
+        match (self.torque, target) {
+            (Torque::Off, _) => {
+                limiter.resynchronise(&measured);
+                None
+            }
+            (Torque::On, Some(target)) => Some(limiter.follow(&target, &measured)),
+            (Torque::On, None) if self.act == TorqueAct::Enable => Some(limiter.command()),
+            (Torque::On, None) => Some(limiter.brake(&measured)),
+        }
+    }
+
+    /// Where the plan wants the joints; `None` is a standstill.
+    fn target(&mut self, now: MonoTime) -> Option<JointVec<Rad>> {
+        match self.mode {
+            Mode::Running => {}
+            Mode::Stopped | Mode::Idle | Mode::Holding | Mode::Stopping => return None,
+        }
+        let limiter = self.limiter.as_ref()?;
+        let present = limiter.command().positions();
+        match self.follower.sample(now, &self.config.model, &present) {
+            Sample::Target(target) => Some(target),
+            Sample::NoPlan => {
+                let waited = now.secs_from(self.running_since);
+                if waited > self.config.first_plan.as_secs_f64() {
+                    self.starve();
+                }
+                None
+            }
+            Sample::RanOut => {
+                self.starve();
+                None
+            }
+            Sample::Unreachable { error } => {
+                self.latch(Event::Trip, Cause::Unreachable { error });
+                None
+            }
+        }
+    }
+
+    fn starve(&mut self) {
+        self.counters.plans_starved = self.counters.plans_starved.saturating_add(1);
+        let cause = self
+            .last_refusal
+            .map_or(Cause::PlanRanOut, Cause::PlanRefused);
+        self.latch(Event::Trip, cause);
+    }
+
+    /// `Stopping` ends when command and joints stand.
+    fn settle(&mut self, now: MonoTime) {
+        if !self.limiter.as_ref().is_none_or(Limiter::at_rest) {
+            self.at_rest_since = None;
+            return;
+        }
+        let since = *self.at_rest_since.get_or_insert(now);
+        let waited = now.secs_from(since) >= self.config.monitors.settle.as_secs_f64();
+        if (waited || self.monitor.standing())
+            && let Ok(after) = mode::next(self.mode, Event::AtRest, self.torque)
+        {
+            self.mode = after;
+        }
+    }
+
+    /// A trip or a stop: the first cause is kept, and nothing shortens a stop under way.
+    fn latch(&mut self, event: Event, cause: Cause) {
+        if let Ok(after) = mode::next(self.mode, event, self.torque) {
+            self.cause = self.cause.or(Some(cause));
+            self.enter(after);
+        }
+    }
+
+    /// Every change of mode empties what is left of plans, but for a plan's own running.
+    fn enter(&mut self, mode: Mode) {
+        self.mode = mode;
+        if mode != Mode::Running {
+            self.follower.clear();
+            self.last_refusal = None;
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! Inverse kinematics for a tool setpoint, and its inverse.
+//!
+//! Owns the task of an arm that moves in one vertical plane turned by its first joint: the tool
+//! point exactly, then tilt and roll; the yaw follows. Bounded damped least squares with the
+//! analytic Jacobian. Never limits speed: that is the limiter's.
+//!
+//! In the plane at the first joint's angle, with `outward` horizontal and away from the pan
+//! axis, `up` and `side = up × outward`, approach axis `a` (the tool's z) and the tool's x:
+//! `tilt = atan2(a·outward, −a·up)`, and with `u = outward·cos tilt + up·sin tilt`,
+//! `roll = atan2(−x·side, −x·u)`. Both are independent of the first joint.
+//!
+//! Real time: no allocation, lock, log or clock; the number of iterations is bounded.
+
+use std::f64::consts::{PI, TAU};
+
+use nalgebra::{SMatrix, SVector, Vector3};
+
+use crate::arm::ArmModel;
+use crate::arm::chain::ChainPose;
+use crate::messages::ToolSetpoint;
+use crate::units::{JointVec, MAX_JOINTS, Rad};
+
+/// Most iterations towards the whole setpoint.
+const ITERATIONS: u32 = 30;
+/// Most iterations that put the position first where the whole can't be reached.
+const POSITION_FIRST_ITERATIONS: u32 = 16;
+/// Good enough, metres and radians.
+const TOLERANCE: f64 = 1e-7;
+/// Largest step of a joint in one iteration, radians.
+const LARGEST_STEP: f64 = 0.5;
+/// One metre of position error weighs as much as this many radians of tilt or roll.
+const METRE: f64 = 10.0;
+/// The same when the position comes first.
+const METRE_FIRST: f64 = 1000.0;
+/// Damping per squared weighted error.
+const DAMPING: f64 = 0.05;
+/// Damping that is always there: keeps the equations solvable at a singularity.
+const LEAST_DAMPING: f64 = 1e-12;
+/// Iterations without progress before it gives up.
+const STALLS: u32 = 4;
+
+type Error5 = SVector<f64, 5>;
+type Jacobian5 = SMatrix<f64, 5, MAX_JOINTS>;
+
+/// The joints nearest to a setpoint, and what is left between.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Solution {
+    /// All joints in the arm's order, the gripper as the setpoint has it.
+    pub joints: JointVec<Rad>,
+    /// Distance of the tool point, metres.
+    pub position_error: f64,
+    /// Remaining tilt, radians, not negative.
+    pub tilt_error: f64,
+    /// Remaining roll, radians, not negative.
+    pub roll_error: f64,
+    /// Iterations taken.
+    pub iterations: u32,
+}
+
+impl Solution {
+    /// Whether the remaining errors are within these bounds (metres, radians).
+    #[must_use]
+    pub fn within(&self, metres: f64, radians: f64) -> bool {
+        self.position_error <= metres && self.tilt_error.max(self.roll_error) <= radians
+    }
+}
+
+/// Where the tool is with these joints: what [`solve`] inverts. Tilt and roll lie in −π…π.
+#[must_use]
+pub fn tool_of(model: &ArmModel, joints: &JointVec<Rad>) -> ToolSetpoint {
+    let angles = model.chain_of(joints);
+    let pose = model.chain().forward(&angles);
+    let attitude = Attitude::of(model, &pose, pan(&angles));
+    ToolSetpoint {
+        position: pose.tool.translation.into(),
+        tilt: attitude.tilt,
+        roll: attitude.roll,
+        gripper: gripper_of(model, joints),
+    }
+}
+
+/// The joints near `seed` that put the tool at `target`; where that can't be, the nearest
+/// position, and then the nearest tilt and roll.
+#[must_use]
+pub fn solve(model: &ArmModel, target: &ToolSetpoint, seed: &JointVec<Rad>) -> Solution {
+    let mut search = Search::new(model, target, &model.chain_of(seed));
+    search.run(METRE, ITERATIONS);
+    if !search.done() {
+        search.run(METRE_FIRST, POSITION_FIRST_ITERATIONS);
+    }
+    search.solution(seed)
+}
+
+/// As [`solve`], from `seed` and then from up to `restarts` other configurations until one
+/// reaches `target`; else the best. For questions of reach, not for the tick: the answer may be
+/// far from `seed`.
+#[must_use]
+pub fn solve_from_anywhere(
+    model: &ArmModel,
+    target: &ToolSetpoint,
+    seed: &JointVec<Rad>,
+    restarts: u32,
+) -> Solution {
+    let mut best = solve(model, target, seed);
+    let limits = model.chain_limits();
+    for restart in 1..=restarts {
+        if best.within(10.0 * TOLERANCE, 10.0 * TOLERANCE) {
+            break;
+        }
+        let angles = limits.iter().zip(BASES).map(|(limits, base)| {
+            let share = van_der_corput(restart, base);
+            limits.lower.0 + share * (limits.upper.0 - limits.lower.0)
+        });
+        let from = model.with_chain(seed, &angles.collect());
+        let mut other = solve(model, target, &from);
+        other.iterations += best.iterations;
+        if merit(&other) < merit(&best) {
+            best = other;
+        } else {
+            best.iterations = other.iterations;
+        }
+    }
+    best
+}
+
+/// Bases of the sequence that restarts are drawn from: one for each joint.
+const BASES: [u32; MAX_JOINTS] = [2, 3, 5, 7, 11, 13, 17, 19];
+
+/// The `index`-th number of the van der Corput sequence: spreads evenly over 0…1.
+fn van_der_corput(mut index: u32, base: u32) -> f64 {
+    let (mut value, mut share) = (0.0, 1.0);
+    while index > 0 {
+        share /= f64::from(base);
+        value += share * f64::from(index % base);
+        index /= base;
+    }
+    value
+}
+
+/// How bad a solution is, the position first.
+fn merit(solution: &Solution) -> f64 {
+    let angles = solution.tilt_error.hypot(solution.roll_error);
+    (solution.position_error * METRE_FIRST).hypot(angles)
+}
+
+fn pan(angles: &JointVec<f64>) -> f64 {
+    angles.get(0).unwrap_or_default()
+}
+
+fn gripper_of(model: &ArmModel, joints: &JointVec<Rad>) -> f64 {
+    let gripper = model.gripper().and_then(|gripper| joints.get(gripper));
+    gripper.unwrap_or_default().0
+}
+
+/// Turns an angle into −π…π.
+fn wrap(angle: f64) -> f64 {
+    angle - TAU * ((angle + PI) / TAU).floor()
+}
+
+/// The tool's tilt and roll, with the directions their derivatives need.
+struct Attitude {
+    tilt: f64,
+    roll: f64,
+    outward: Vector3<f64>,
+    up: Vector3<f64>,
+    side: Vector3<f64>,
+    approach: Vector3<f64>,
+    x: Vector3<f64>,
+}
+
+impl Attitude {
+    fn of(model: &ArmModel, pose: &ChainPose, pan: f64) -> Attitude {
+        let plane = model.plane();
+        let (outward, up) = (plane.outward(pan), plane.up);
+        let side = up.cross(&outward);
+        let approach: Vector3<f64> = pose.tool.rotation.column(2).into();
+        let x: Vector3<f64> = -pose.tool.rotation.column(0);
+        let tilt = approach.dot(&outward).atan2(-approach.dot(&up));
+        let u = outward * tilt.cos() + up * tilt.sin();
+        Attitude {
+            tilt,
+            roll: x.dot(&side).atan2(x.dot(&u)),
+            outward,
+            up,
+            side,
+            approach,
+            x,
+        }
+    }
+
+    /// How tilt and roll change per radian about `axis`, a joint after the first.
+    fn rates(&self, axis: &Vector3<f64>) -> (f64, f64) {
+        let (out, up) = (
+            self.approach.dot(&self.outward),
+            self.approach.dot(&self.up),
+        );
+        let turned = axis.cross(&self.approach);
+        let tilt_rate = (out * turned.dot(&self.up) - up * turned.dot(&self.outward))
+            / (out * out + up * up).max(1e-9);
+        let (sin, cos) = self.tilt.sin_cos();
+        let u = self.outward * cos + self.up * sin;
+        let u_rate = (self.up * cos - self.outward * sin) * tilt_rate;
+        let x_rate = axis.cross(&self.x);
+        let (along, across) = (self.x.dot(&u), self.x.dot(&self.side));
+        let along_rate = x_rate.dot(&u) + self.x.dot(&u_rate);
+        let across_rate = x_rate.dot(&self.side);
+        let roll_rate = (along * across_rate - across * along_rate)
+            / (along * along + across * across).max(1e-9);
+        (tilt_rate, roll_rate)
+    }
+}
+
+/// One search from one configuration.
+struct Search<'a> {
+    model: &'a ArmModel,
+    target: &'a ToolSetpoint,
+    angles: JointVec<f64>,
+    iterations: u32,
+    best: JointVec<f64>,
+    best_error: Error5,
+}
+
+impl<'a> Search<'a> {
+    fn new(model: &'a ArmModel, target: &'a ToolSetpoint, from: &JointVec<f64>) -> Search<'a> {
+        let angles = from.zip_with(&model.chain_limits(), |angle, limits| {
+            angle.max(limits.lower.0).min(limits.upper.0)
+        });
+        Search {
+            model,
+            target,
+            angles,
+            iterations: 0,
+            best: angles,
+            best_error: Error5::repeat(f64::INFINITY),
+        }
+    }
+
+    fn done(&self) -> bool {
+        self.best_error.amax() <= TOLERANCE
+    }
+
+    /// Iterates from the best so far, with one metre weighing `metre` radians.
+    fn run(&mut self, metre: f64, iterations: u32) {
+        let weights = Error5::new(metre, metre, metre, 1.0, 1.0);
+        self.angles = self.best;
+        self.best_error.fill(f64::INFINITY);
+        let mut least = f64::INFINITY;
+        let mut stalls = 0;
+        for _ in 0..iterations {
+            let (error, mut jacobian) = self.linearise();
+            let weighted = error.component_mul(&weights);
+            let size = weighted.norm();
+            stalls = if size < 0.99 * least { 0 } else { stalls + 1 };
+            if size < least {
+                least = size;
+                self.best = self.angles;
+                self.best_error = error;
+            }
+            if self.done() || stalls >= STALLS {
+                return;
+            }
+            for (mut row, weight) in jacobian.row_iter_mut().zip(weights.iter()) {
+                row *= *weight;
+            }
+            self.step(&weighted, jacobian);
+            self.iterations += 1;
+        }
+    }
+
+    /// What is missing to the target, and how the joints change the tool.
+    fn linearise(&self) -> (Error5, Jacobian5) {
+        let pose = self.model.chain().forward(&self.angles);
+        let attitude = Attitude::of(self.model, &pose, pan(&self.angles));
+        let [x, y, z] = self.target.position;
+        let way = Vector3::new(x, y, z) - pose.tool.translation;
+        let error = Error5::new(
+            way.x,
+            way.y,
+            way.z,
+            wrap(self.target.tilt - attitude.tilt),
+            wrap(self.target.roll - attitude.roll),
+        );
+        let mut jacobian = Jacobian5::zeros();
+        let columns = jacobian.column_iter_mut().zip(pose.axes());
+        for (joint, (mut column, (axis, origin))) in columns.enumerate() {
+            let linear = axis.cross(&(pose.tool.translation - origin));
+            // The plane turns with the first joint, and tilt and roll are measured in it.
+            let (tilt, roll) = if joint == 0 {
+                (0.0, 0.0)
+            } else {
+                attitude.rates(axis)
+            };
+            column.copy_from(&Error5::new(linear.x, linear.y, linear.z, tilt, roll));
+        }
+        (error, jacobian)
+    }
+
+    /// One damped step; joints at a bound that it pushes outward are held there.
+    fn step(&mut self, error: &Error5, mut jacobian: Jacobian5) {
+        let damping = DAMPING * error.norm_squared() + LEAST_DAMPING;
+        let limits = self.model.chain_limits();
+        let mut step = SVector::<f64, MAX_JOINTS>::zeros();
+        for _ in 0..MAX_JOINTS {
+            let normal =
+                jacobian * jacobian.transpose() + SMatrix::<f64, 5, 5>::identity() * damping;
+            let Some(factors) = normal.cholesky() else {
+                return;
+            };
+            step = jacobian.transpose() * factors.solve(error);
+            let mut held = false;
+            let columns = jacobian.column_iter_mut().zip(step.iter());
+            for ((mut column, step), (angle, limits)) in
+                columns.zip(self.angles.iter().zip(&limits))
+            {
+                let outward = (*step > 0.0 && *angle >= limits.upper.0)
+                    || (*step < 0.0 && *angle <= limits.lower.0);
+                if outward {
+                    column.fill(0.0);
+                    held = true;
+                }
+            }
+            if !held {
+                break;
+            }
+        }
+        let share = (LARGEST_STEP / step.amax()).min(1.0);
+        for ((angle, step), limits) in self.angles.iter_mut().zip(step.iter()).zip(&limits) {
+            *angle = (*angle + share * step)
+                .max(limits.lower.0)
+                .min(limits.upper.0);
+        }
+    }
+
+    fn solution(&self, seed: &JointVec<Rad>) -> Solution {
+        let mut joints = self.model.with_chain(seed, &self.best);
+        if let Some(gripper) = self.model.gripper()
+            && let Some(slot) = joints.as_mut_slice().get_mut(gripper)
+        {
+            *slot = Rad(self.target.gripper);
+        }
+        Solution {
+            joints,
+            position_error: self.best_error.fixed_rows::<3>(0).norm(),
+            tilt_error: self.best_error.w.abs(),
+            roll_error: self.best_error.a.abs(),
+            iterations: self.iterations,
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Which mode follows from which event.
+//!
+//! ```text
+//!             reset (cause gone)      enable (goal = measured)       start (new job)
+//!  Stopped ─────────────────► Idle ─────────────────► Holding ─────────────────► Running
+//!   ▲   │ reset, torque on     ▲ │                      ▲ ▲ ▲                        │
+//!   │   └──────────────────────┼─┼──────────────────────┘ │ │                        │
+//!   │ at rest                  └─┼────── release ─────────┘ └──── pause ─────────────┤
+//!   │                            │ trip, stop (limp: at rest already)                │
+//!   ├────────────────────────────┘                                                   │
+//!  Stopping ◄───────── trip, stop: from Holding and Running ─────────────────────────┘
+//! ```
+//!
+//! Owns the table and nothing else: whether a cause is gone, whether the arm stands and what
+//! happens to torque are the core's to know.
+
+use crate::messages::{Mode, Refusal};
+
+/// Whether the servos hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Torque {
+    /// Limp: no goal may be written, as that would switch torque on.
+    #[default]
+    Off,
+    /// Holding or moving.
+    On,
+}
+
+/// What can change the mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// An operator clears the latch, and the cause is gone.
+    Reset,
+    /// An operator switches torque on, and every joint was just read.
+    Enable,
+    /// An operator starts a job.
+    Start,
+    /// An operator lets the arm decelerate and hold, without a latch.
+    Pause,
+    /// Somebody asks for a stop, or for the guard to end.
+    Stop,
+    /// An operator switches torque off, and the command stands.
+    Release,
+    /// Something is wrong.
+    Trip,
+    /// The arm came to rest.
+    AtRest,
+}
+
+/// The mode after `event`, or why it can't be.
+///
+/// # Errors
+/// [`Refusal::WrongMode`] when the request is not for this mode.
+pub fn next(mode: Mode, event: Event, torque: Torque) -> Result<Mode, Refusal> {
+    match (mode, event) {
+        (Mode::Stopped, Event::Reset) => Ok(match torque {
+            Torque::On => Mode::Holding,
+            Torque::Off => Mode::Idle,
+        }),
+        (Mode::Stopped, Event::Stop | Event::Release | Event::Trip | Event::AtRest) => {
+            Ok(Mode::Stopped)
+        }
+        (Mode::Stopped, Event::Enable | Event::Start | Event::Pause) => Err(Refusal::WrongMode),
+
+        (Mode::Idle, Event::Enable) => Ok(Mode::Holding),
+        (Mode::Idle, Event::Stop | Event::Trip) => Ok(Mode::Stopped),
+        (Mode::Idle, Event::Release | Event::AtRest) => Ok(Mode::Idle),
+        (Mode::Idle, Event::Reset | Event::Start | Event::Pause) => Err(Refusal::WrongMode),
+
+        (Mode::Holding, Event::Start) => Ok(Mode::Running),
+        (Mode::Holding, Event::Enable | Event::Pause | Event::AtRest) => Ok(Mode::Holding),
+        (Mode::Holding, Event::Stop | Event::Trip) => Ok(Mode::Stopping),
+        (Mode::Holding, Event::Release) => Ok(Mode::Idle),
+        (Mode::Holding, Event::Reset) => Err(Refusal::WrongMode),
+
+        (Mode::Running, Event::Pause) => Ok(Mode::Holding),
+        (Mode::Running, Event::Stop | Event::Trip) => Ok(Mode::Stopping),
+        (Mode::Running, Event::AtRest) => Ok(Mode::Running),
+        (Mode::Running, Event::Reset | Event::Enable | Event::Start | Event::Release) => {
+            Err(Refusal::WrongMode)
+        }
+
+        (Mode::Stopping, Event::AtRest) => Ok(Mode::Stopped),
+        (Mode::Stopping, Event::Stop | Event::Trip) => Ok(Mode::Stopping),
+        (
+            Mode::Stopping,
+            Event::Reset | Event::Enable | Event::Start | Event::Pause | Event::Release,
+        ) => Err(Refusal::WrongMode),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            Just(Event::Reset),
+            Just(Event::Enable),
+            Just(Event::Start),
+            Just(Event::Pause),
+            Just(Event::Stop),
+            Just(Event::Release),
+            Just(Event::Trip),
+            Just(Event::AtRest),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn after_a_trip_only_reset_then_start_leads_to_motion(
+            from in prop_oneof![
+                Just(Mode::Idle), Just(Mode::Holding), Just(Mode::Running), Just(Mode::Stopping)
+            ],
+            events in prop::collection::vec((any_event(), any::<bool>()), 0..40),
+        ) {
+            let torque = |on: bool| if on { Torque::On } else { Torque::Off };
+            let mut mode = next(from, Event::Trip, Torque::On).unwrap();
+            let (mut was_reset, mut was_started) = (false, false);
+            for (event, on) in events {
+                let Ok(after) = next(mode, event, torque(on)) else { continue };
+                match event {
+                    Event::Reset => was_reset = true,
+                    Event::Start => was_started = was_reset,
+                    Event::Trip | Event::Stop => (was_reset, was_started) = (false, false),
+                    _ => {}
+                }
+                mode = after;
+                prop_assert!(mode != Mode::Running || (was_reset && was_started));
+            }
+        }
+    }
+
+    #[test]
+    fn a_stop_is_never_refused() {
+        for mode in [
+            Mode::Stopped,
+            Mode::Idle,
+            Mode::Holding,
+            Mode::Running,
+            Mode::Stopping,
+        ] {
+            let after = next(mode, Event::Stop, Torque::On).unwrap();
+            assert!(matches!(after, Mode::Stopped | Mode::Stopping));
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! The graph's inputs and output, matched with what the manifest says about them.
+
+use super::graph::{Signature, Tensor};
+use super::node::Node;
+use super::robot::{ActionLayout, Robot};
+use super::stats::Affine;
+use super::{Input, Output, Source};
+use crate::messages::{MAX_CAMERAS, MAX_WAYPOINTS};
+use crate::policy::finding::Findings;
+use crate::units::MAX_JOINTS;
+
+/// The largest side of a picture a graph may want, pixels.
+const MAX_SIDE: usize = 2048;
+/// The most values a state may have.
+const MAX_STATE: usize = 64;
+
+/// A camera as the manifest describes it.
+struct Camera {
+    name: String,
+    /// Height and width.
+    size: Option<(usize, usize)>,
+}
+
+/// Matches every graph input with what feeds it.
+pub(super) fn inputs(
+    signature: &Signature,
+    root: &Node<'_>,
+    robot: &Robot,
+    findings: &mut Findings,
+) -> Vec<Input> {
+    let cameras = cameras(root, findings);
+    let mut inputs = Vec::new();
+    for tensor in &signature.inputs {
+        if !float32(tensor, findings) {
+            continue;
+        }
+        let short = tensor.name.strip_prefix("observation.");
+        let input = match short.unwrap_or(&tensor.name) {
+            "state" => state(tensor, robot, findings),
+            "image" | "images" => only_camera(tensor, &cameras, findings),
+            other => match other.strip_prefix("images.") {
+                Some(name) => camera_called(tensor, name, &cameras, findings),
+                None => {
+                    findings.error(
+                        place(tensor),
+                        "nothing here can feed this input",
+                        "name inputs state, images or images.<camera>",
+                    );
+                    None
+                }
+            },
+        };
+        inputs.extend(input);
+    }
+    if signature.inputs.is_empty() {
+        findings.error("graph", "it has no inputs", "export the whole policy");
+    }
+    let images = |input: &&Input| matches!(input.source, Source::Image { .. });
+    let count = inputs.iter().filter(images).count();
+    if count > MAX_CAMERAS {
+        findings.error(
+            "graph",
+            format!("it takes {count} pictures"),
+            format!("use at most {MAX_CAMERAS} cameras"),
+        );
+    }
+    for camera in &cameras {
+        let used = inputs.iter().any(
+            |input| matches!(&input.source, Source::Image { camera: name, .. } if *name == camera.name),
+        );
+        if !used {
+            findings.warning(
+                "manifest.json: hardware.cameras",
+                format!("the graph does not look through {:?}", camera.name),
+                "remove the camera",
+            );
+        }
+    }
+    inputs
+}
+
+fn place(tensor: &Tensor) -> String {
+    format!("graph: {}", tensor.name)
+}
+
+fn float32(tensor: &Tensor, findings: &mut Findings) -> bool {
+    if !tensor.float32 {
+        let remedy = "export the graph with float32 inputs and outputs";
+        findings.error(place(tensor), "its elements are not float32", remedy);
+    }
+    tensor.float32
+}
+
+/// `shape` with what is only known at run time taken from `known`.
+fn sizes(
+    tensor: &Tensor,
+    known: &[Option<usize>],
+    meaning: &str,
+    findings: &mut Findings,
+) -> Option<Vec<usize>> {
+    let fixed: Option<Vec<usize>> = (tensor.shape.len() == known.len())
+        .then(|| {
+            let pairs = tensor.shape.iter().zip(known);
+            pairs.map(|(size, known)| size.or(*known)).collect()
+        })
+        .flatten();
+    if fixed.is_none() {
+        findings.error(
+            place(tensor),
+            format!("its shape is {}", shape_text(&tensor.shape)),
+            format!("export it with the shape {meaning}"),
+        );
+    }
+    fixed
+}
+
+fn shape_text(shape: &[Option<usize>]) -> String {
+    let sizes: Vec<String> = shape
+        .iter()
+        .map(|size| size.map_or_else(|| "?".into(), |size| size.to_string()))
+        .collect();
+    format!("[{}]", sizes.join(", "))
+}
+
+fn batch_of_one(tensor: &Tensor, shape: &[usize], findings: &mut Findings) -> bool {
+    let one = shape.first() == Some(&1);
+    if !one {
+        findings.error(
+            place(tensor),
+            format!("its batch is {}", shape.first().unwrap_or(&0)),
+            "export it with a batch of 1",
+        );
+    }
+    one
+}
+
+fn state(tensor: &Tensor, robot: &Robot, findings: &mut Findings) -> Option<Input> {
+    let width = robot.state.as_ref().map(Vec::len).or(robot.state_width);
+    let shape = sizes(tensor, &[Some(1), width], "[1, values]", findings)?;
+    if !batch_of_one(tensor, &shape, findings) {
+        return None;
+    }
+    let width = *shape.get(1)?;
+    if width > MAX_STATE {
+        let what = format!("it has {width} values");
+        findings.error(place(tensor), what, format!("use at most {MAX_STATE}"));
+        return None;
+    }
+    Some(Input {
+        tensor: tensor.name.clone(),
+        normalise: Affine::identity(width),
+        shape,
+        source: Source::State,
+    })
+}
+
+/// The state of manifest and graph must have the same width.
+pub(super) fn state_width(inputs: &[Input], robot: &Robot, findings: &mut Findings) {
+    let said = robot.state.as_ref().map(Vec::len).or(robot.state_width);
+    let graph = inputs
+        .iter()
+        .find(|input| input.source == Source::State)
+        .and_then(|input| input.shape.last().copied());
+    if let (Some(said), Some(graph)) = (said, graph)
+        && said != graph
+    {
+        findings.error(
+            "manifest.json: hardware.robots[0].state",
+            format!("it has {said} values, the graph's input {graph}"),
+            "make manifest and graph agree",
+        );
+    }
+}
+
+fn only_camera(tensor: &Tensor, cameras: &[Camera], findings: &mut Findings) -> Option<Input> {
+    match cameras {
+        [camera] => image(tensor, camera, findings),
+        _ => {
+            findings.error(
+                place(tensor),
+                format!(
+                    "it takes one picture, hardware.cameras names {}",
+                    cameras.len()
+                ),
+                "name one camera, or call the inputs images.<camera>",
+            );
+            None
+        }
+    }
+}
+
+fn camera_called(
+    tensor: &Tensor,
+    name: &str,
+    cameras: &[Camera],
+    findings: &mut Findings,
+) -> Option<Input> {
+    if let Some(camera) = cameras.iter().find(|camera| camera.name == name) {
+        return image(tensor, camera, findings);
+    }
+    if !cameras.is_empty() {
+        findings.error(
+            "manifest.json: hardware.cameras",
+            format!("it lacks {name:?}, which the graph looks through"),
+            "describe that camera",
+        );
+        return None;
+    }
+    let camera = Camera {
+        name: name.to_owned(),
+        size: None,
+    };
+    image(tensor, &camera, findings)
+}
+
+fn image(tensor: &Tensor, camera: &Camera, findings: &mut Findings) -> Option<Input> {
+    let (height, width) = camera.size.unzip();
+    let known = [Some(1), Some(3), height, width];
+    let shape = sizes(tensor, &known, "[1, 3, height, width]", findings)?;
+    if !batch_of_one(tensor, &shape, findings) {
+        return None;
+    }
+    let (&[_, 3, height, width], true) = (
+        shape.as_slice(),
+        shape.iter().skip(2).all(|side| *side <= MAX_SIDE),
+    ) else {
+        findings.error(
+            place(tensor),
+            format!("its shape is {}", shape_text(&tensor.shape)),
+            format!("export it with the shape [1, 3, height, width], sides up to {MAX_SIDE}"),
+        );
+        return None;
+    };
+    Some(Input {
+        tensor: tensor.name.clone(),
+        source: Source::Image {
+            camera: camera.name.clone(),
+            width: u32::try_from(width).ok()?,
+            height: u32::try_from(height).ok()?,
+        },
+        shape,
+        normalise: Affine::identity(3),
+    })
+}
+
+fn cameras(root: &Node<'_>, findings: &mut Findings) -> Vec<Camera> {
+    let list = root
+        .get("hardware")
+        .and_then(|hardware| hardware.get("cameras"))
+        .map(|node| node.list(findings))
+        .unwrap_or_default();
+    let mut cameras = Vec::new();
+    for node in list {
+        let Some(name) = node.need("name", findings).and_then(|n| n.text(findings)) else {
+            continue;
+        };
+        let shape = node.get("shape");
+        let size = shape
+            .as_ref()
+            .and_then(|shape| match shape.shape(findings)?.as_slice() {
+                [3, height, width] => Some((*height, *width)),
+                other => {
+                    let what = format!("it is {other:?}");
+                    findings.error(shape.place(), what, "make it [3, height, width]");
+                    None
+                }
+            });
+        cameras.push(Camera {
+            name: name.to_owned(),
+            size,
+        });
+    }
+    cameras
+}
+
+/// The graph's action output.
+pub(super) fn output(
+    signature: &Signature,
+    graph: &str,
+    chunk: Option<usize>,
+    findings: &mut Findings,
+) -> Option<Output> {
+    let named = signature.outputs.iter().find(|out| out.name == "action");
+    let tensor = match (named, signature.outputs.as_slice()) {
+        (Some(tensor), _) | (None, [tensor]) => tensor,
+        (None, several) => {
+            findings.error(
+                graph,
+                format!("none of its {} outputs is called action", several.len()),
+                "name the output action",
+            );
+            return None;
+        }
+    };
+    if !float32(tensor, findings) {
+        return None;
+    }
+    let shape = match tensor.shape.len() {
+        2 => sizes(tensor, &[Some(1), None], "[1, values]", findings)?,
+        _ => sizes(
+            tensor,
+            &[Some(1), chunk, None],
+            "[1, chunk, values]",
+            findings,
+        )?,
+    };
+    if !batch_of_one(tensor, &shape, findings) {
+        return None;
+    }
+    let (length, width) = match shape.as_slice() {
+        &[_, width] => (1, width),
+        &[_, length, width] => (length, width),
+        _ => return None,
+    };
+    if let Some(chunk) = chunk
+        && chunk != length
+    {
+        findings.error(
+            "manifest.json: model.runner.chunk_size",
+            format!("it is {chunk}, the graph gives {length}"),
+            "make manifest and graph agree",
+        );
+    }
+    if length > MAX_WAYPOINTS {
+        findings.error(
+            place(tensor),
+            format!("it gives {length} actions at once, {MAX_WAYPOINTS} at most can be followed"),
+            "train or export with a shorter chunk",
+        );
+        return None;
+    }
+    Some(Output {
+        tensor: tensor.name.clone(),
+        chunk: length,
+        width,
+        denormalise: Affine::identity(width),
+    })
+}
+
+/// The actions of manifest, graph and robot must have the same width.
+pub(super) fn action_width(output: &Output, robot: &Robot, findings: &mut Findings) {
+    const PLACE: &str = "manifest.json: hardware.robots[0].action";
+    if let Some(said) = robot.action_width
+        && said != output.width
+    {
+        findings.error(
+            PLACE,
+            format!("it has {said} values, the graph gives {}", output.width),
+            "make manifest and graph agree",
+        );
+    }
+    let expected = match &robot.action {
+        ActionLayout::Tool { .. } => Some(5),
+        ActionLayout::Joint(Some(order)) => Some(order.len()),
+        ActionLayout::Joint(None) => robot.joints(),
+    };
+    let found = robot.action_width.unwrap_or(output.width);
+    let too_many = found > MAX_JOINTS;
+    if too_many || expected.is_some_and(|expected| expected != found) {
+        let expected = expected.unwrap_or(MAX_JOINTS);
+        findings.error(
+            PLACE,
+            format!("it has {found} values, the robot {expected} joints"),
+            "give one value a joint, in the joints' order",
+        );
+    }
+}
+
+/// What `model.input_features` says must agree with the graph.
+pub(super) fn declared(model: &Node<'_>, inputs: &[Input], findings: &mut Findings) {
+    let Some(list) = model.get("input_features") else {
+        return;
+    };
+    for node in list.list(findings) {
+        let feature = node.get("init_args").unwrap_or(node);
+        let Some(name) = feature.get("name").and_then(|node| node.text(findings)) else {
+            continue;
+        };
+        let Some(declared) = feature.get("shape") else {
+            continue;
+        };
+        let Some(shape) = declared.shape(findings) else {
+            continue;
+        };
+        let short = |name: &str| name.strip_prefix("observation.").map(str::to_owned);
+        let name = short(name).unwrap_or_else(|| name.to_owned());
+        let input = inputs.iter().find(|input| {
+            let tensor = short(&input.tensor).unwrap_or_else(|| input.tensor.clone());
+            let camera = matches!(&input.source, Source::Image { camera, .. } if *camera == name);
+            tensor == name || camera
+        });
+        match input {
+            None => findings.error(
+                feature.place(),
+                format!("{name:?} is no input of the graph"),
+                "make manifest and graph agree",
+            ),
+            Some(input) => {
+                let batched = input.shape == shape;
+                if !batched && input.shape.get(1..) != Some(shape.as_slice()) {
+                    let graph = input.shape.get(1..).unwrap_or_default();
+                    findings.error(
+                        declared.place(),
+                        format!("it is {shape:?}, the graph's input is {graph:?}"),
+                        "make manifest and graph agree",
+                    );
+                }
+            }
+        }
+    }
+}
