@@ -12,6 +12,7 @@ use crate::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, Volts};
 mod cause;
 pub mod channel;
 mod mode;
+pub(crate) use cause::error_bits;
 pub use cause::{Cause, Names, Refusal};
 pub use mode::Mode;
 

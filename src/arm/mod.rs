@@ -3,9 +3,13 @@
 //!
 //! Loaded once and then only read. Never talks to a servo.
 
+pub mod calibration;
 pub mod chain;
+pub mod conventions;
 pub mod limits;
 pub mod model;
 
+pub use calibration::{Calibration, CalibrationError, Goal, JointCalibration, JointSpan};
+pub use conventions::Convention;
 pub use limits::JointLimits;
 pub use model::{ArmModel, ArmSpec, JointSpec, ModelError};

@@ -340,7 +340,7 @@ impl Refusal {
 }
 
 /// The error bits of a Feetech status frame in words.
-fn error_bits(bits: u8) -> String {
+pub(crate) fn error_bits(bits: u8) -> String {
     const WORDS: [(u8, &str); 5] = [
         (0x01, "voltage"),
         (0x02, "angle"),

@@ -1,0 +1,481 @@
+//! From an open port to an arm in service, one step at a time.
+//!
+//! ```text
+//! Bus<Silent> ── find ──► Bus<Found> ── ready ──► Bus<Ready>   settings written, problems refused
+//!  nothing sent            all looked at └─ adopt ──► Bus<Ready>   nothing written: a takeover
+//! ```
+//!
+//! Each state has only what is safe in it. Nothing is written to any EEPROM, and no goal before
+//! torque is asked for (a goal write switches torque on). May allocate; runs before the loop, or in
+//! a guard that replaces another and has not sent anything yet.
+
+use std::time::Duration;
+
+use super::feetech::Block;
+use super::feetech::register::{
+    CONTROL, EEPROM, FIRMWARE_MAJOR, FIRMWARE_MINOR, HOMING_OFFSET, MAX_POSITION, MAX_TEMPERATURE,
+    MAX_VOLTAGE, MIN_POSITION, MIN_VOLTAGE, MODE, MODEL, PRESENT, RETURN_DELAY, Register,
+    STATUS_LEVEL, STS3215, TORQUE_ENABLE, Torque,
+};
+use super::port::Port;
+use super::problem::{Problem, Trouble};
+use super::service::{RawReading, TorqueError};
+use super::settings::ServoSettings;
+use super::timeouts::{MAX_RETURN_DELAY, Timeouts};
+use super::transaction::{Answer, Bytes, Line, deadline_in, monotonic_now};
+use crate::arm::calibration::{Calibration, JointCalibration};
+use crate::control::ReadFault;
+use crate::units::JointVec;
+
+/// How often a servo is asked before it counts as silent: the first question after a takeover may
+/// fall into the rest of a torn frame.
+const ATTEMPTS: u32 = 3;
+/// What adapter and kernel may take here: even one with its latency timer at 16 ms is to be named
+/// as that, and not as six silent servos.
+const PATIENCE: Duration = Duration::from_millis(40);
+/// What they may take in service.
+pub const MAX_TURNAROUND: Duration = Duration::from_millis(5);
+/// Exchanges measured; the fastest counts.
+const LATENCY_SAMPLES: u32 = 5;
+/// How far beyond its calibrated range a joint may rest, counts: stops give a little.
+const REST_TOLERANCE: i32 = 40;
+
+/// Why the arm was not brought into service.
+#[derive(Debug, thiserror::Error)]
+pub enum BringUpError {
+    /// Something about the arm is wrong; nothing was written.
+    #[error("the arm is not fit for service: {}", lines(.0))]
+    Unfit(Vec<Problem>),
+    /// Not one setting for each joint.
+    #[error("{received} servo settings for {expected} joints")]
+    SettingsCount {
+        /// Joints.
+        expected: usize,
+        /// Settings.
+        received: usize,
+    },
+    /// The settings were not taken.
+    #[error("servo settings could not be written: {0}: check the cables and try again")]
+    Settings(#[from] TorqueError),
+}
+
+fn lines(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    lines.join("; ")
+}
+
+/// Nothing has been sent yet.
+#[derive(Debug)]
+pub struct Silent(());
+
+/// Every servo has been looked at.
+#[derive(Debug)]
+pub struct Found {
+    servos: Vec<FoundServo>,
+    problems: Vec<Problem>,
+}
+
+/// In service.
+#[derive(Debug)]
+pub struct Ready {
+    pub(super) settings: Vec<ServoSettings>,
+    pub(super) torque: Torque,
+}
+
+/// One servo as it was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundServo {
+    /// Its model number, when it could be read.
+    pub model: Option<i32>,
+    /// Its firmware, when it could be read.
+    pub firmware: Option<(i32, i32)>,
+    /// What it measures.
+    pub reading: RawReading,
+    /// Whether its torque is on, when it could be read.
+    pub torque_on: Option<bool>,
+}
+
+/// An arm on a port. `S` is how far its bring-up has come.
+#[derive(Debug)]
+pub struct Bus<S> {
+    port: Port,
+    calibration: Calibration,
+    ids: JointVec<u8>,
+    state: S,
+}
+
+impl<S> Bus<S> {
+    /// The calibration the bus was opened with.
+    #[must_use]
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> &Port {
+        &self.port
+    }
+
+    pub(super) fn line(&mut self) -> &mut Line {
+        self.port.line()
+    }
+
+    pub(super) fn ids(&self) -> &JointVec<u8> {
+        &self.ids
+    }
+
+    pub(super) fn state(&self) -> &S {
+        &self.state
+    }
+
+    pub(super) fn state_mut(&mut self) -> &mut S {
+        &mut self.state
+    }
+
+    pub(super) fn sync_read(
+        &mut self,
+        block: Block,
+        deadline: crate::units::MonoTime,
+    ) -> JointVec<Answer> {
+        let ids = self.ids;
+        self.line().sync_read(&ids, block, deadline)
+    }
+
+    fn into_state<T>(self, state: T) -> (Bus<T>, S) {
+        let bus = Bus {
+            port: self.port,
+            calibration: self.calibration,
+            ids: self.ids,
+            state,
+        };
+        (bus, self.state)
+    }
+}
+
+impl Bus<Silent> {
+    /// The arm of `calibration` on `port`.
+    #[must_use]
+    pub fn new(port: Port, calibration: Calibration) -> Bus<Silent> {
+        let ids = calibration
+            .joints()
+            .iter()
+            .map(|joint| joint.id())
+            .collect();
+        Bus {
+            port,
+            calibration,
+            ids,
+            state: Silent(()),
+        }
+    }
+
+    /// Looks at every servo: asks it, reads its model, EEPROM, state and measurements, and compares
+    /// them with the calibration. Writes nothing, so it may be used on an arm that moves.
+    #[must_use]
+    pub fn find(mut self) -> Bus<Found> {
+        // First a sync read: it tells an echoing adapter from its own answer, a ping can't.
+        let present = self.read_patiently(PRESENT);
+        let pings = self.ping_all();
+        let eeprom = self.read_patiently(EEPROM);
+        let control = self.read_patiently(CONTROL);
+        let mut problems = Vec::new();
+        let mut servos = Vec::new();
+        for (index, joint) in self.calibration.joints().iter().enumerate() {
+            let look = Look {
+                ping: pings.get(index).unwrap_or_default(),
+                present: present.get(index).unwrap_or_default(),
+                eeprom: eeprom.get(index).and_then(data),
+                control: control.get(index).and_then(data),
+            };
+            let servo = Some((joint.name().to_owned(), joint.id()));
+            let troubles = look.troubles(joint);
+            problems.extend(troubles.into_iter().map(|trouble| Problem {
+                servo: servo.clone(),
+                trouble,
+            }));
+            servos.push(look.found());
+        }
+        if problems
+            .iter()
+            .any(|problem| problem.trouble == Trouble::Port)
+        {
+            problems = vec![Problem {
+                servo: None,
+                trouble: Trouble::Port,
+            }];
+        }
+        problems.extend(self.latency().map(|trouble| Problem {
+            servo: None,
+            trouble,
+        }));
+        self.into_state(Found { servos, problems }).0
+    }
+
+    /// Asks each servo whether it is there, again while it is silent.
+    fn ping_all(&mut self) -> JointVec<Answer> {
+        let wait = Timeouts::new(self.port.baud(), PATIENCE).ping();
+        let ids = self.ids;
+        ids.map(|id| {
+            let mut answer = Answer::default();
+            for _ in 0..ATTEMPTS {
+                answer = self.line().ping(id, deadline_in(wait));
+                if answer != Answer::default() {
+                    break;
+                }
+            }
+            answer
+        })
+    }
+
+    /// Reads a block of every servo, again of those that did not answer well.
+    fn read_patiently(&mut self, block: Block) -> JointVec<Answer> {
+        let timeouts = Timeouts::new(self.port.baud(), PATIENCE);
+        let ids = self.ids;
+        let mut answers: JointVec<Answer> = JointVec::repeat(Answer::default(), ids.len());
+        for _ in 0..ATTEMPTS {
+            let missing: JointVec<u8> = ids
+                .iter()
+                .zip(&answers)
+                .filter(|(_, answer)| matches!(answer, Answer::Missing(_)))
+                .map(|(id, _)| *id)
+                .collect();
+            if missing.is_empty() {
+                break;
+            }
+            let deadline = deadline_in(timeouts.sync_read(missing.len(), block));
+            let again = self.line().sync_read(&missing, block, deadline);
+            let mut again = again.iter();
+            for answer in answers.iter_mut() {
+                if matches!(answer, Answer::Missing(_)) {
+                    *answer = again.next().copied().unwrap_or_default();
+                }
+            }
+        }
+        answers
+    }
+
+    /// Whether the adapter is too slow for service; says nothing when servos are missing, which is
+    /// a problem of its own.
+    fn latency(&mut self) -> Option<Trouble> {
+        let timeouts = Timeouts::new(self.port.baud(), PATIENCE);
+        let wait = timeouts.sync_read(self.ids.len(), PRESENT);
+        let wire = wait.saturating_sub(PATIENCE);
+        let fastest = (0..LATENCY_SAMPLES)
+            .filter_map(|_| {
+                let start = monotonic_now();
+                let answers = self.sync_read(PRESENT, deadline_in(wait));
+                let took = Duration::from_nanos(monotonic_now().since(start));
+                let all = answers.iter().all(|a| matches!(a, Answer::Data { .. }));
+                all.then_some(took)
+            })
+            .min()?;
+        let found = fastest.saturating_sub(wire);
+        (found > MAX_TURNAROUND).then_some(Trouble::Latency {
+            found,
+            most: MAX_TURNAROUND,
+        })
+    }
+}
+
+impl Bus<Found> {
+    /// What keeps the arm from being used; empty when nothing does.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.state.problems
+    }
+
+    /// The servos in the arm's order.
+    #[must_use]
+    pub fn servos(&self) -> &[FoundServo] {
+        &self.state.servos
+    }
+
+    /// Into service: writes each servo's settings (in the arm's order) and reads them back. Torque
+    /// stays as it is, and no goal is written.
+    ///
+    /// # Errors
+    /// When there are problems (then nothing is written), or a servo does not take its settings.
+    pub fn ready(self, settings: &[ServoSettings]) -> Result<Bus<Ready>, BringUpError> {
+        if !self.state.problems.is_empty() {
+            return Err(BringUpError::Unfit(self.state.problems));
+        }
+        let timeouts = Timeouts::new(self.port.baud(), PATIENCE);
+        // Three registers, each written and read back.
+        let wait = timeouts.sync_read(self.ids.len(), CONTROL) * 6;
+        let mut bus = self.adopt(settings)?;
+        let mut tries = 1;
+        loop {
+            match bus.configure(deadline_in(wait)) {
+                Ok(()) => return Ok(bus),
+                Err(_) if tries < ATTEMPTS => tries += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Into service as the arm is, for a guard that takes over from another: writes nothing, and
+    /// does not mind problems. The arm keeps the goals it has, which are safe stops.
+    ///
+    /// # Errors
+    /// When there is not one setting for each joint.
+    pub fn adopt(self, settings: &[ServoSettings]) -> Result<Bus<Ready>, BringUpError> {
+        if settings.len() != self.ids.len() {
+            return Err(BringUpError::SettingsCount {
+                expected: self.ids.len(),
+                received: settings.len(),
+            });
+        }
+        let servos = &self.state.servos;
+        let torque = if servos.iter().any(|servo| servo.torque_on == Some(true)) {
+            Torque::On
+        } else {
+            Torque::Off
+        };
+        let settings = settings.to_vec();
+        Ok(self.into_state(Ready { settings, torque }).0)
+    }
+}
+
+fn data(answer: Answer) -> Option<Bytes> {
+    match answer {
+        Answer::Data { bytes, .. } => Some(bytes),
+        Answer::Missing(_) => None,
+    }
+}
+
+/// Everything one servo has said.
+struct Look {
+    ping: Answer,
+    present: Answer,
+    eeprom: Option<Bytes>,
+    control: Option<Bytes>,
+}
+
+impl Look {
+    fn found(&self) -> FoundServo {
+        let eeprom = |register| self.eeprom.and_then(|b| EEPROM.get(b.as_slice(), register));
+        FoundServo {
+            model: eeprom(MODEL),
+            firmware: eeprom(FIRMWARE_MAJOR).zip(eeprom(FIRMWARE_MINOR)),
+            reading: RawReading::from_answer(&self.present),
+            torque_on: self
+                .control
+                .and_then(|bytes| CONTROL.get(bytes.as_slice(), TORQUE_ENABLE))
+                .map(|value| value != 0),
+        }
+    }
+
+    fn troubles(&self, joint: &JointCalibration) -> Vec<Trouble> {
+        let ping_errors = match self.ping {
+            Answer::Data { errors, .. } => errors,
+            Answer::Missing(ReadFault::Timeout) => return vec![Trouble::Silent],
+            Answer::Missing(ReadFault::Port) => return vec![Trouble::Port],
+            Answer::Missing(ReadFault::Corrupt | ReadFault::WrongId) => {
+                return vec![Trouble::Garbled];
+            }
+        };
+        let (Some(eeprom), Some(_)) = (&self.eeprom, &self.control) else {
+            return vec![Trouble::Unreadable];
+        };
+        let get = |register: Register| EEPROM.get(eeprom.as_slice(), register).unwrap_or(-1);
+        let model = get(MODEL);
+        if model != STS3215 {
+            // The meaning of all other registers is then unknown.
+            return vec![Trouble::Model { found: model }];
+        }
+        let mut troubles = eeprom_troubles(get, joint);
+        troubles.extend(present_troubles(&self.present, ping_errors, get, joint));
+        troubles
+    }
+}
+
+fn eeprom_troubles(get: impl Fn(Register) -> i32, joint: &JointCalibration) -> Vec<Trouble> {
+    let mut troubles = Vec::new();
+    let delay = Duration::from_micros(2) * u32::try_from(get(RETURN_DELAY)).unwrap_or(u32::MAX);
+    if delay > MAX_RETURN_DELAY {
+        troubles.push(Trouble::ReturnDelay {
+            found: delay,
+            most: MAX_RETURN_DELAY,
+        });
+    }
+    let status_level = get(STATUS_LEVEL);
+    if !(0..=1).contains(&status_level) {
+        troubles.push(Trouble::StatusLevel {
+            found: status_level,
+        });
+    }
+    let mode = get(MODE);
+    if mode != 0 {
+        troubles.push(Trouble::Mode { found: mode });
+    }
+    let homing = get(HOMING_OFFSET);
+    if homing != joint.homing_offset() {
+        troubles.push(Trouble::HomingOffset {
+            found: homing,
+            expected: joint.homing_offset(),
+        });
+    }
+    let range = (get(MIN_POSITION), get(MAX_POSITION));
+    if range != calibrated(joint) {
+        troubles.push(Trouble::Range {
+            found: range,
+            expected: calibrated(joint),
+        });
+    }
+    troubles
+}
+
+fn present_troubles(
+    present: &Answer,
+    ping_errors: u8,
+    limit: impl Fn(Register) -> i32,
+    joint: &JointCalibration,
+) -> Vec<Trouble> {
+    let RawReading::Fresh {
+        position,
+        voltage,
+        temperature,
+        errors,
+        ..
+    } = RawReading::from_answer(present)
+    else {
+        let zeros = matches!(present, Answer::Data { .. });
+        return vec![if zeros {
+            Trouble::AllZero
+        } else {
+            Trouble::Unreadable
+        }];
+    };
+    let mut troubles = Vec::new();
+    let (min, max) = calibrated(joint);
+    if !(min - REST_TOLERANCE..=max + REST_TOLERANCE).contains(&position.0) {
+        troubles.push(Trouble::Position {
+            found: position,
+            range: (min, max),
+        });
+    }
+    if temperature >= limit(MAX_TEMPERATURE) {
+        troubles.push(Trouble::Hot {
+            found: temperature,
+            most: limit(MAX_TEMPERATURE),
+        });
+    }
+    let supply = (limit(MIN_VOLTAGE), limit(MAX_VOLTAGE));
+    if !(supply.0..=supply.1).contains(&voltage) {
+        troubles.push(Trouble::Supply {
+            found: voltage,
+            range: supply,
+        });
+    }
+    let bits = errors | ping_errors;
+    if bits != 0 {
+        troubles.push(Trouble::Errors { bits });
+    }
+    troubles
+}
+
+fn calibrated(joint: &JointCalibration) -> (i32, i32) {
+    let (min, max) = joint.range();
+    (min.0, max.0)
+}

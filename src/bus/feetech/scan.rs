@@ -1,0 +1,435 @@
+//! Finds replies in a stream that may also hold noise, our own echo, and torn frames.
+//!
+//! A checksum of one byte lets one damaged frame in 256 through, and a lost `FF` data byte always
+//! (the next header's `FF` then stands in for the checksum). So a frame also must have the length
+//! asked for, and be followed by nothing or by another header. Each byte is looked at a bounded
+//! number of times. Never decides which servo was asked what: that is the transaction.
+
+use super::packet::{HEADER, MAX_ID, OVERHEAD, Packet};
+use super::status::Status;
+
+/// Bytes held back at most; more than any frame needs to be judged.
+const CAPACITY: usize = 1024;
+
+/// What may come.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    /// Who was asked, in the order of their answers.
+    pub ids: &'a [u8],
+    /// Parameters in each reply.
+    pub params: u8,
+    /// The request, while its echo may still come; empty otherwise.
+    pub echo: &'a [u8],
+    /// Nothing more will come: judge what is there.
+    pub last_call: bool,
+}
+
+/// What was found next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scan<'a> {
+    /// A whole and right reply.
+    Reply(Status<'a>),
+    /// Our own request.
+    Echo,
+    /// A reply of this servo that is damaged or of another length.
+    Corrupt {
+        /// As far as the damage lets one tell.
+        id: u8,
+    },
+    /// Bytes that belong to nothing.
+    Stray(usize),
+    /// No more can be said before more bytes come.
+    Wait,
+}
+
+/// The stream.
+#[derive(Debug, Clone)]
+pub struct Scanner {
+    buffer: [u8; CAPACITY],
+    start: usize,
+    end: usize,
+}
+
+impl Default for Scanner {
+    fn default() -> Self {
+        Scanner {
+            buffer: [0; CAPACITY],
+            start: 0,
+            end: 0,
+        }
+    }
+}
+
+/// What the first bytes are, and how many of them that covers.
+enum Verdict {
+    Reply(usize),
+    Echo(usize),
+    Corrupt { id: u8, skip: usize },
+    Stray(usize),
+    Wait,
+}
+
+impl Scanner {
+    /// Forgets everything held; says how many bytes that were.
+    pub fn clear(&mut self) -> usize {
+        let held = self.end.saturating_sub(self.start);
+        self.start = 0;
+        self.end = 0;
+        held
+    }
+
+    /// Lets `read` append bytes; it says how many it put at the beginning of the slice it gets.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn fill<E>(
+        &mut self,
+        read: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+    ) -> Result<usize, E> {
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        let spare = self.buffer.get_mut(self.end..).unwrap_or(&mut []);
+        let room = spare.len();
+        let count = read(spare)?.min(room);
+        self.end += count;
+        Ok(count)
+    }
+
+    /// Takes the next thing out of the stream.
+    pub fn next(&mut self, expected: &Expected<'_>) -> Scan<'_> {
+        let rest = self.buffer.get(self.start..self.end).unwrap_or(&[]);
+        let verdict = examine(rest, expected);
+        let begin = self.start;
+        match verdict {
+            Verdict::Wait => Scan::Wait,
+            Verdict::Stray(count) => {
+                self.start += count;
+                Scan::Stray(count)
+            }
+            Verdict::Echo(count) => {
+                self.start += count;
+                Scan::Echo
+            }
+            Verdict::Corrupt { id, skip } => {
+                self.start += skip;
+                Scan::Corrupt { id }
+            }
+            Verdict::Reply(count) => {
+                self.start += count;
+                let bytes = self.buffer.get(begin..self.start).unwrap_or(&[]);
+                match parse(bytes) {
+                    Some(status) => Scan::Reply(status),
+                    None => Scan::Stray(count),
+                }
+            }
+        }
+    }
+}
+
+fn parse(bytes: &[u8]) -> Option<Status<'_>> {
+    Status::parse(&Packet::new_checked(bytes).ok()?)
+}
+
+fn examine(rest: &[u8], expected: &Expected<'_>) -> Verdict {
+    if rest.is_empty() {
+        return Verdict::Wait;
+    }
+    if !expected.echo.is_empty() {
+        if rest.starts_with(expected.echo) {
+            return Verdict::Echo(expected.echo.len());
+        }
+        if expected.echo.starts_with(rest) && !expected.last_call {
+            return Verdict::Wait;
+        }
+    }
+    match *rest {
+        [HEADER, HEADER, HEADER, ..] => Verdict::Stray(1),
+        [HEADER, HEADER, id, len, ..] if id <= MAX_ID => {
+            if usize::from(len) == usize::from(expected.params) + 2 {
+                examine_frame(rest, id, expected)
+            } else {
+                damaged(id, expected)
+            }
+        }
+        [HEADER] | [HEADER, HEADER] | [HEADER, HEADER, 0..=MAX_ID] if !expected.last_call => {
+            Verdict::Wait
+        }
+        // The byte at hand begins no frame: go on to the next that may.
+        [_, ref tail @ ..] => Verdict::Stray(
+            1 + tail
+                .iter()
+                .position(|byte| *byte == HEADER)
+                .unwrap_or(tail.len()),
+        ),
+        [] => Verdict::Wait,
+    }
+}
+
+/// A header, a possible id and the right length are there.
+fn examine_frame(rest: &[u8], id: u8, expected: &Expected<'_>) -> Verdict {
+    let total = usize::from(expected.params) + OVERHEAD;
+    let Some((frame, after)) = rest.split_at_checked(total) else {
+        return if expected.last_call {
+            damaged(id, expected)
+        } else {
+            Verdict::Wait
+        };
+    };
+    if parse(frame).is_none() {
+        return damaged(id, expected);
+    }
+    let ends_here = expected.last_call || expected.ids.last() == Some(&id);
+    match *after {
+        [HEADER, HEADER, ..] => Verdict::Reply(total),
+        [] | [HEADER] if ends_here => Verdict::Reply(total),
+        [] | [HEADER] => Verdict::Wait,
+        _ => damaged(id, expected),
+    }
+}
+
+/// Skips a header and the id behind it, within which no other frame can begin.
+fn damaged(id: u8, expected: &Expected<'_>) -> Verdict {
+    if expected.ids.contains(&id) {
+        Verdict::Corrupt { id, skip: 3 }
+    } else {
+        Verdict::Stray(3)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::feetech::packet::checksum;
+    use proptest::prelude::*;
+
+    /// One thing found, with its bytes.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    enum Found {
+        Reply(u8, u8, Vec<u8>),
+        Echo,
+        Corrupt(u8),
+        Stray(usize),
+    }
+
+    fn run(chunks: &[&[u8]], ids: &[u8], params: u8, echo: &[u8]) -> Vec<Found> {
+        let mut scanner = Scanner::default();
+        let mut found = Vec::new();
+        let mut echo = echo;
+        let steps = chunks.len();
+        for step in 0..=steps {
+            if let Some(chunk) = chunks.get(step) {
+                let mut chunk = *chunk;
+                while !chunk.is_empty() {
+                    let taken = scanner
+                        .fill(|spare| {
+                            let count = spare.len().min(chunk.len());
+                            spare[..count].copy_from_slice(&chunk[..count]);
+                            Ok::<_, ()>(count)
+                        })
+                        .unwrap();
+                    assert!(taken > 0, "the scanner always has room for more");
+                    chunk = &chunk[taken..];
+                    collect(&mut scanner, ids, params, &mut echo, false, &mut found);
+                }
+            }
+            collect(
+                &mut scanner,
+                ids,
+                params,
+                &mut echo,
+                step == steps,
+                &mut found,
+            );
+        }
+        found
+    }
+
+    fn collect(
+        scanner: &mut Scanner,
+        ids: &[u8],
+        params: u8,
+        echo: &mut &[u8],
+        last_call: bool,
+        found: &mut Vec<Found>,
+    ) {
+        loop {
+            let expected = Expected {
+                ids,
+                params,
+                echo,
+                last_call,
+            };
+            found.push(match scanner.next(&expected) {
+                Scan::Wait => return,
+                Scan::Reply(s) => Found::Reply(s.id, s.errors, s.params.to_vec()),
+                Scan::Echo => {
+                    *echo = &[];
+                    Found::Echo
+                }
+                Scan::Corrupt { id } => Found::Corrupt(id),
+                Scan::Stray(count) => {
+                    assert!(count > 0);
+                    Found::Stray(count)
+                }
+            });
+        }
+    }
+
+    fn reply(id: u8, data: &[u8]) -> Vec<u8> {
+        let len = u8::try_from(data.len() + 2).unwrap();
+        let mut bytes = vec![0xFF, 0xFF, id, len, 0];
+        bytes.extend_from_slice(data);
+        bytes.push(checksum(id, len, 0, data));
+        bytes
+    }
+
+    // Position 2047 of servo 1 and 1304 of servo 2, by hand.
+    const ONE: [u8; 8] = [0xFF, 0xFF, 0x01, 0x04, 0x00, 0xFF, 0x07, 0xF4];
+    const TWO: [u8; 8] = [0xFF, 0xFF, 0x02, 0x04, 0x00, 0x18, 0x05, 0xDC];
+
+    fn one() -> Found {
+        Found::Reply(1, 0, vec![0xFF, 0x07])
+    }
+    fn two() -> Found {
+        Found::Reply(2, 0, vec![0x18, 0x05])
+    }
+
+    #[test]
+    fn replies_are_found_byte_by_byte() {
+        let stream = [ONE, TWO].concat();
+        let bytes: Vec<&[u8]> = stream.chunks(1).collect();
+        assert_eq!(run(&bytes, &[1, 2], 2, &[]), [one(), two()]);
+    }
+
+    #[test]
+    fn noise_before_a_header_is_skipped() {
+        let stream = [&[0x00, 0xFF, 0x13, 0xFF][..], &ONE, &TWO].concat();
+        let found = run(&[&stream], &[1, 2], 2, &[]);
+        assert!(found.contains(&one()) && found.contains(&two()));
+    }
+
+    #[test]
+    fn a_truncated_reply_does_not_swallow_the_next() {
+        for cut in 1..ONE.len() {
+            let stream = [&ONE[..cut], &TWO].concat();
+            let found = run(&[&stream], &[1, 2], 2, &[]);
+            assert!(found.contains(&two()), "cut at {cut}: {found:?}");
+            assert!(!found.iter().any(|f| matches!(f, Found::Reply(1, ..))));
+        }
+    }
+
+    #[test]
+    fn a_lost_ff_byte_is_not_made_up_for_by_the_next_header() {
+        // Without its FF the rest of the first frame ends, with the header's FF, in a right
+        // checksum.
+        let torn = [0xFF, 0xFF, 0x01, 0x04, 0x00, 0x07, 0xF4];
+        assert!(Packet::new_checked(&[&torn[..], &TWO[..1]].concat()).is_ok());
+        let stream = [&torn[..], &TWO].concat();
+        assert_eq!(
+            run(&[&stream], &[1, 2], 2, &[]),
+            [Found::Corrupt(1), Found::Stray(4), two()]
+        );
+    }
+
+    #[test]
+    fn our_own_request_is_not_a_reply() {
+        // As a reply the ping would say "voltage error".
+        let ping = [0xFF, 0xFF, 0x01, 0x02, 0x01, 0xFB];
+        let pong = [0xFF, 0xFF, 0x01, 0x02, 0x00, 0xFC];
+        let stream = [ping, pong].concat();
+        let bytes: Vec<&[u8]> = stream.chunks(1).collect();
+        let answer = Found::Reply(1, 0, vec![]);
+        assert_eq!(run(&bytes, &[1], 0, &ping), [Found::Echo, answer.clone()]);
+        assert_eq!(run(&[&pong], &[1], 0, &ping), [answer]);
+    }
+
+    #[test]
+    fn a_reply_of_another_length_is_damaged() {
+        let stream = [&[0xFF, 0xFF, 0x01, 0x02, 0x00, 0xFC][..], &TWO].concat();
+        let found = run(&[&stream], &[1, 2], 2, &[]);
+        assert_eq!(found, [Found::Corrupt(1), Found::Stray(3), two()]);
+    }
+
+    #[test]
+    fn a_flood_of_half_headers_is_taken_in_without_end() {
+        let flood = [0xFF, 0xFF, 0x01, 0x0A].repeat(5000);
+        let found = run(&[&flood], &[1, 2], 8, &[]);
+        assert!(found.len() <= flood.len());
+    }
+
+    /// What damage does to a stream.
+    #[derive(Debug, Clone)]
+    enum Damage {
+        Flip(usize, u8),
+        Lose(usize),
+        Insert(usize, u8),
+    }
+
+    fn damage() -> impl Strategy<Value = Damage> {
+        prop_oneof![
+            (any::<usize>(), 1u8..).prop_map(|(at, bits)| Damage::Flip(at, bits)),
+            any::<usize>().prop_map(Damage::Lose),
+            (any::<usize>(), any::<u8>()).prop_map(|(at, byte)| Damage::Insert(at, byte)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn one_damaged_byte_never_changes_a_value(
+            data in prop::collection::vec(prop::array::uniform8(any::<u8>()), 6),
+            damage in damage(),
+        ) {
+            let ids = [1, 2, 3, 4, 5, 6];
+            let mut stream: Vec<u8> = ids.iter().zip(&data).flat_map(|(id, d)| reply(*id, d)).collect();
+            let len = stream.len();
+            match damage {
+                Damage::Flip(at, bits) => stream[at % len] ^= bits,
+                Damage::Lose(at) => { stream.remove(at % len); }
+                Damage::Insert(at, byte) => stream.insert(at % (len + 1), byte),
+            }
+            for found in run(&[&stream], &ids, 8, &[]) {
+                if let Found::Reply(id, errors, bytes) = found {
+                    if let Some(index) = ids.iter().position(|i| *i == id) {
+                        if errors == 0 {
+                            prop_assert_eq!(&bytes[..], &data[index][..]);
+                        }
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn nothing_is_accepted_that_is_not_whole_in_the_stream(
+            stream in prop::collection::vec(prop_oneof![Just(0xFFu8), 0u8..8, any::<u8>()], 0..3000),
+            chunk in 1usize..700,
+            params in 0u8..10,
+        ) {
+            let ids = [1, 2, 3];
+            let chunks: Vec<&[u8]> = stream.chunks(chunk).collect();
+            for found in run(&chunks, &ids, params, &[]) {
+                if let Found::Reply(id, errors, data) = found {
+                    let mut whole = vec![0xFF, 0xFF, id, params + 2, errors];
+                    whole.extend_from_slice(&data);
+                    whole.push(checksum(id, params + 2, errors, &data));
+                    prop_assert!(stream.windows(whole.len()).any(|w| w == whole));
+                }
+            }
+        }
+
+        #[test]
+        fn clean_replies_are_found_whatever_the_chunks(
+            data in prop::collection::vec(prop::array::uniform8(any::<u8>()), 6),
+            chunk in 1usize..90,
+        ) {
+            let ids = [1, 2, 3, 4, 5, 6];
+            let stream: Vec<u8> = ids.iter().zip(&data).flat_map(|(id, d)| reply(*id, d)).collect();
+            let chunks: Vec<&[u8]> = stream.chunks(chunk).collect();
+            let want: Vec<Found> = ids.iter().zip(&data)
+                .map(|(id, d)| Found::Reply(*id, 0, d.to_vec())).collect();
+            prop_assert_eq!(run(&chunks, &ids, 8, &[]), want);
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! The bus in service: read, write, torque on, torque off, and a look at what a servo holds.
+//!
+//! Real time: no allocation, lock or log below this line. Owns what is believed about torque, so
+//! that no goal goes to an arm meant to be limp (a goal write switches torque on). Never decides a
+//! motion.
+
+#![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::as_conversions)]
+
+use super::bringup::{Bus, Ready};
+use super::feetech::register::{
+    ACCELERATION, CONTROL, GOAL_POSITION, GOAL_VELOCITY, PRESENT, PRESENT_LOAD, PRESENT_POSITION,
+    PRESENT_TEMPERATURE, PRESENT_VELOCITY, PRESENT_VOLTAGE, RamRegister, TORQUE_ENABLE,
+    TORQUE_LIMIT, Torque, WRITE_ACCELERATION, WRITE_GOAL_POSITION, WRITE_GOAL_VELOCITY,
+    WRITE_TORQUE_LIMIT,
+};
+use super::feetech::{Block, Register};
+use super::settings::ServoSettings;
+use super::transaction::{Answer, PortFault, WriteError};
+use crate::arm::calibration::{JointCalibration, OutsideRange};
+use crate::control::{JointReading, ReadFault};
+use crate::messages::BusErrors;
+use crate::units::{Celsius, Counts, JointVec, MonoTime, Rad, Volts};
+
+/// One servo as read, in the units of its registers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RawReading {
+    /// A checked reply.
+    Fresh {
+        /// Measured position.
+        position: Counts,
+        /// Measured velocity, counts/s.
+        velocity: i32,
+        /// Drive of the motor, 0.1 %.
+        load: i32,
+        /// Supply, 0.1 V.
+        voltage: i32,
+        /// Temperature, °C.
+        temperature: i32,
+        /// Error bits of the reply.
+        errors: u8,
+    },
+    /// Nothing to be believed.
+    Missing(ReadFault),
+}
+
+impl Default for RawReading {
+    fn default() -> Self {
+        RawReading::Missing(ReadFault::Timeout)
+    }
+}
+
+impl RawReading {
+    /// What an answer to a read of [`PRESENT`] says. A reply of zeros throughout is none: a servo
+    /// that can answer has a supply and a temperature.
+    #[must_use]
+    pub fn from_answer(answer: &Answer) -> RawReading {
+        let (errors, bytes) = match answer {
+            Answer::Data { errors, bytes } => (*errors, bytes.as_slice()),
+            Answer::Missing(fault) => return RawReading::Missing(*fault),
+        };
+        let get = |register| PRESENT.get(bytes, register);
+        let reading = (|| {
+            Some(RawReading::Fresh {
+                position: Counts(get(PRESENT_POSITION)?),
+                velocity: get(PRESENT_VELOCITY)?,
+                load: get(PRESENT_LOAD)?,
+                voltage: get(PRESENT_VOLTAGE)?,
+                temperature: get(PRESENT_TEMPERATURE)?,
+                errors,
+            })
+        })();
+        reading
+            .filter(|_| bytes.iter().any(|byte| *byte != 0))
+            .unwrap_or(RawReading::Missing(ReadFault::Corrupt))
+    }
+
+    /// The reading in the joint's units.
+    #[must_use]
+    pub fn in_joint_units(&self, joint: &JointCalibration) -> JointReading {
+        match *self {
+            RawReading::Fresh {
+                position,
+                velocity,
+                load,
+                voltage,
+                temperature,
+                errors,
+            } => JointReading::Fresh {
+                position: joint.angle(position),
+                velocity: joint.velocity(velocity),
+                load: f64::from(load) / 1000.0,
+                voltage: Volts(f64::from(voltage) / 10.0),
+                temperature: Celsius(f64::from(temperature)),
+                errors,
+            },
+            RawReading::Missing(fault) => JointReading::Missing(fault),
+        }
+    }
+}
+
+/// Why no goal was written to any servo.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum GoalError {
+    /// The arm is meant to be limp, and a goal would switch torque on.
+    #[error("torque is off: a goal would switch it on")]
+    TorqueOff,
+    /// Not one goal for each joint.
+    #[error("{received} goals for {expected} joints")]
+    JointCount {
+        /// Joints.
+        expected: usize,
+        /// Goals.
+        received: usize,
+    },
+    /// A goal that its servo may not have.
+    #[error("joint {joint}: {source}")]
+    OutsideRange {
+        /// Index in the arm's order.
+        joint: usize,
+        /// The goal and the range.
+        source: OutsideRange,
+    },
+    /// The write failed.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// Why a servo does not hold what it was told, or can't be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TorqueFault {
+    /// It could not be read back.
+    Unread(ReadFault),
+    /// A register holds something else.
+    Differs {
+        /// Address of the register.
+        address: u8,
+        /// As written.
+        expected: i32,
+        /// As read back.
+        found: i32,
+    },
+}
+
+/// Why torque was not switched on, or settings were not taken.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum TorqueError {
+    /// The goals could not be written.
+    #[error(transparent)]
+    Goal(#[from] GoalError),
+    /// A write failed.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// Reading back failed.
+    #[error("joint {joint} did not take what it was told ({fault:?})")]
+    NotTaken {
+        /// Index in the arm's order.
+        joint: usize,
+        /// What came back.
+        fault: TorqueFault,
+    },
+}
+
+impl Bus<Ready> {
+    /// Reads every servo: position, velocity, load, voltage, temperature, error bits.
+    pub fn read(&mut self, deadline: MonoTime) -> JointVec<RawReading> {
+        self.sync_read(PRESENT, deadline)
+            .iter()
+            .map(RawReading::from_answer)
+            .collect()
+    }
+
+    /// `readings` in joint units.
+    #[must_use]
+    pub fn in_joint_units(&self, readings: &JointVec<RawReading>) -> JointVec<JointReading> {
+        readings
+            .iter()
+            .zip(self.calibration().joints())
+            .map(|(reading, joint)| reading.in_joint_units(joint))
+            .collect()
+    }
+
+    /// Writes the goals of all servos at once.
+    ///
+    /// # Errors
+    /// When torque is off, a goal is outside its calibrated range, or the port fails. Nothing has
+    /// been written then, and the servos hold their last goals.
+    pub fn write_goals(
+        &mut self,
+        command: &JointVec<Rad>,
+        deadline: MonoTime,
+    ) -> Result<(), GoalError> {
+        if self.state().torque == Torque::Off {
+            return Err(GoalError::TorqueOff);
+        }
+        let goals = self.goals(command)?;
+        self.write_all(WRITE_GOAL_POSITION, &goals, deadline)?;
+        Ok(())
+    }
+
+    /// Writes the goals, reads them back, then switches torque on and reads that back. `command`
+    /// must be where the arm stands.
+    ///
+    /// # Errors
+    /// When anything of this fails. An arm that was limp before is limp again then.
+    pub fn torque_on(
+        &mut self,
+        command: &JointVec<Rad>,
+        deadline: MonoTime,
+    ) -> Result<(), TorqueError> {
+        let was_limp = self.state().torque == Torque::Off;
+        let outcome = self.try_torque_on(command, deadline);
+        match outcome {
+            Ok(()) => self.state_mut().torque = Torque::On,
+            // A goal may have gone out, and it may have switched torque on. The error that led
+            // here is the one to tell.
+            Err(_) if was_limp => {
+                let _ = self.torque_off(deadline);
+            }
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    fn try_torque_on(
+        &mut self,
+        command: &JointVec<Rad>,
+        deadline: MonoTime,
+    ) -> Result<(), TorqueError> {
+        let goals = self.goals(command)?;
+        self.write_all(WRITE_GOAL_POSITION, &goals, deadline)?;
+        self.read_back(GOAL_POSITION, &goals, deadline)?;
+        let on = goals.map(|_| i32::from(Torque::On.byte()));
+        let ids = *self.ids();
+        self.line().write_torque(&ids, Torque::On, deadline)?;
+        self.read_back(TORQUE_ENABLE, &on, deadline)
+    }
+
+    /// Switches torque off: every servo by itself, whatever happens to the others, and as the last
+    /// word a broadcast to all. No goal can follow until torque is switched on again.
+    ///
+    /// # Errors
+    /// When the broadcast could not be sent.
+    pub fn torque_off(&mut self, deadline: MonoTime) -> Result<(), WriteError> {
+        self.state_mut().torque = Torque::Off;
+        let ids = *self.ids();
+        for id in &ids {
+            // Best effort: the broadcast below reports a port that fails.
+            let _ = self
+                .line()
+                .write_torque(&JointVec::repeat(*id, 1), Torque::Off, deadline);
+        }
+        self.line().broadcast_torque_off(deadline)
+    }
+
+    /// What was last asked for: on after [`Bus::torque_on`], off after [`Bus::torque_off`], and
+    /// before that as the servos were found (on when any was).
+    #[must_use]
+    pub fn torque(&self) -> Torque {
+        self.state().torque
+    }
+
+    /// Whether each servo's torque is on, as it says itself; `None` when it could not be asked.
+    pub fn torque_held(&mut self, deadline: MonoTime) -> JointVec<Option<bool>> {
+        let block = Block::of(TORQUE_ENABLE);
+        self.sync_read(block, deadline).map(|answer| match answer {
+            Answer::Data { bytes, .. } => block
+                .get(bytes.as_slice(), TORQUE_ENABLE)
+                .map(|value| value != 0),
+            Answer::Missing(_) => None,
+        })
+    }
+
+    /// Writes acceleration, speed and torque limit of every servo and reads them back. After a
+    /// servo has restarted this brings it back into the fence.
+    ///
+    /// # Errors
+    /// When a servo does not take them.
+    pub fn configure(&mut self, deadline: MonoTime) -> Result<(), TorqueError> {
+        type Value = fn(&ServoSettings) -> i32;
+        let settings: [(RamRegister, Value); 3] = [
+            (WRITE_ACCELERATION, ServoSettings::acceleration),
+            (WRITE_GOAL_VELOCITY, ServoSettings::velocity),
+            (WRITE_TORQUE_LIMIT, ServoSettings::torque),
+        ];
+        for (register, value) in settings {
+            let values = self.state().settings.iter().map(value).collect();
+            self.write_all(register, &values, deadline)?;
+            self.read_back(register.register(), &values, deadline)?;
+        }
+        Ok(())
+    }
+
+    /// Compares what one servo holds with what it was told: settings and torque. One that has
+    /// restarted has lost both without a word. `joint` counts in the arm's order, modulo the number
+    /// of joints, so that a tick number will do.
+    ///
+    /// # Errors
+    /// The joint, and the first register that differs, or why it could not be read.
+    pub fn audit(&mut self, joint: usize, deadline: MonoTime) -> Result<(), TorqueError> {
+        let joint = joint.checked_rem(self.ids().len()).unwrap_or(0);
+        let (Some(id), Some(settings)) = (
+            self.ids().get(joint),
+            self.state().settings.get(joint).copied(),
+        ) else {
+            return Ok(());
+        };
+        let torque = i32::from(self.state().torque.byte());
+        let answers = self
+            .line()
+            .sync_read(&JointVec::repeat(id, 1), CONTROL, deadline);
+        let not_taken = |fault| TorqueError::NotTaken { joint, fault };
+        let bytes = match answers.get(0).unwrap_or_default() {
+            Answer::Data { bytes, .. } => bytes,
+            Answer::Missing(fault) => return Err(not_taken(TorqueFault::Unread(fault))),
+        };
+        let expected: [(Register, i32); 4] = [
+            (TORQUE_ENABLE, torque),
+            (ACCELERATION, settings.acceleration()),
+            (GOAL_VELOCITY, settings.velocity()),
+            (TORQUE_LIMIT, settings.torque()),
+        ];
+        for (register, expected) in expected {
+            check(CONTROL, bytes.as_slice(), register, expected).map_err(not_taken)?;
+        }
+        Ok(())
+    }
+
+    /// What has gone wrong on the wire so far.
+    #[must_use]
+    pub fn errors(&self) -> BusErrors {
+        self.port().errors()
+    }
+
+    /// Throws away what came in while nobody listened.
+    ///
+    /// # Errors
+    /// When the port fails.
+    pub fn drain(&mut self) -> Result<(), PortFault> {
+        self.line().drain()
+    }
+
+    fn goals(&self, command: &JointVec<Rad>) -> Result<JointVec<i32>, GoalError> {
+        let joints = self.calibration().joints();
+        if command.len() != joints.len() {
+            return Err(GoalError::JointCount {
+                expected: joints.len(),
+                received: command.len(),
+            });
+        }
+        let mut goals = JointVec::default();
+        for (index, (angle, joint)) in command.iter().zip(joints).enumerate() {
+            let goal = joint
+                .goal(*angle)
+                .map_err(|source| GoalError::OutsideRange {
+                    joint: index,
+                    source,
+                })?;
+            // As long as `command`, which is a vector of the same kind.
+            let _ = goals.push(i32::from(goal.counts()));
+        }
+        Ok(goals)
+    }
+
+    fn write_all(
+        &mut self,
+        register: RamRegister,
+        values: &JointVec<i32>,
+        deadline: MonoTime,
+    ) -> Result<(), WriteError> {
+        let ids = *self.ids();
+        let pairs = ids.iter().copied().zip(values.iter().copied());
+        self.line().write_each(register, pairs, deadline)
+    }
+
+    fn read_back(
+        &mut self,
+        register: Register,
+        expected: &JointVec<i32>,
+        deadline: MonoTime,
+    ) -> Result<(), TorqueError> {
+        let block = Block::of(register);
+        let answers = self.sync_read(block, deadline);
+        for (joint, (answer, expected)) in answers.iter().zip(expected).enumerate() {
+            match answer {
+                Answer::Data { bytes, .. } => check(block, bytes.as_slice(), register, *expected),
+                Answer::Missing(fault) => Err(TorqueFault::Unread(*fault)),
+            }
+            .map_err(|fault| TorqueError::NotTaken { joint, fault })?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether `register` in the bytes of `block` holds what is expected.
+fn check(block: Block, bytes: &[u8], register: Register, expected: i32) -> Result<(), TorqueFault> {
+    match block.get(bytes, register) {
+        Some(found) if found == expected => Ok(()),
+        Some(found) => Err(TorqueFault::Differs {
+            address: register.address,
+            expected,
+            found,
+        }),
+        None => Err(TorqueFault::Unread(ReadFault::Corrupt)),
+    }
+}

@@ -1,0 +1,567 @@
+//! One request on a descriptor, and its replies until a deadline.
+//!
+//! Drains what is stale, sends, waits with `ppoll`, and takes each servo's reply for itself: one
+//! silent servo does not lose the others, and a reply that came late or twice is not believed.
+//! Counts what goes wrong. Never retries and never opens a port.
+//!
+//! Real time: no allocation, lock or log. The clock is read here, because deadlines are real.
+
+#![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::as_conversions)]
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::time::{ClockId, clock_gettime};
+
+use super::feetech::instruction::TooLong;
+use super::feetech::register::{RamRegister, TORQUE_ENABLE, Torque};
+use super::feetech::{BROADCAST, Block, Expected, Frame, Instruction, Scan, Scanner};
+use crate::control::ReadFault;
+use crate::messages::BusErrors;
+use crate::units::{JointVec, MAX_JOINTS, MonoTime};
+
+/// The longest block one servo may be asked for.
+pub const MAX_BLOCK: usize = 40;
+/// How many reads of the scanner's size a drain makes before it leaves a flood to the scanner.
+const MAX_DRAIN_READS: u32 = 16;
+/// How long after a miss of the last servo its reply may still turn up among the next ones.
+const LATE_NS: u64 = 250_000_000;
+/// After a ping's answer: how long a second servo with the same id gets to show.
+const LINGER: Duration = Duration::from_millis(3);
+
+/// The port failed or is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PortFault {
+    /// The operating system's error.
+    #[error("the serial port failed ({0})")]
+    Os(Errno),
+    /// The other end has closed, or the adapter was unplugged.
+    #[error("the serial port is gone")]
+    Gone,
+    /// It takes no more bytes: the deadline passed while writing.
+    #[error("the serial port takes no more bytes")]
+    Stuck,
+}
+
+/// A write that did not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// The port.
+    #[error(transparent)]
+    Port(#[from] PortFault),
+    /// The register can't hold the value; nothing was written to any servo.
+    #[error("servo {id}: {value} does not fit its register; nothing was written")]
+    Value {
+        /// The servo.
+        id: u8,
+        /// The value.
+        value: i32,
+    },
+    /// More servos than a frame can carry; nothing was written.
+    #[error("too many servos for one frame")]
+    TooLong,
+}
+
+impl From<TooLong> for WriteError {
+    fn from(_: TooLong) -> Self {
+        WriteError::TooLong
+    }
+}
+
+/// Bytes of one reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bytes {
+    len: u8,
+    data: [u8; MAX_BLOCK],
+}
+
+impl Bytes {
+    fn new(bytes: &[u8]) -> Option<Bytes> {
+        let mut data = [0; MAX_BLOCK];
+        data.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        let len = u8::try_from(bytes.len()).ok()?;
+        Some(Bytes { len, data })
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        self.data.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+}
+
+/// What one servo answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// A checked reply.
+    Data {
+        /// Its error bits.
+        errors: u8,
+        /// Its bytes.
+        bytes: Bytes,
+    },
+    /// Nothing to be believed.
+    Missing(ReadFault),
+}
+
+impl Default for Answer {
+    fn default() -> Self {
+        Answer::Missing(ReadFault::Timeout)
+    }
+}
+
+/// Now, on the clock that deadlines are given in.
+#[must_use]
+pub fn monotonic_now() -> MonoTime {
+    let now = clock_gettime(ClockId::Monotonic);
+    let secs = u64::try_from(now.tv_sec).unwrap_or(0);
+    let nanos = u64::try_from(now.tv_nsec).unwrap_or(0);
+    MonoTime(secs.saturating_mul(1_000_000_000).saturating_add(nanos))
+}
+
+/// The moment `wait` from now.
+#[must_use]
+pub fn deadline_in(wait: Duration) -> MonoTime {
+    let nanos = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
+    MonoTime(monotonic_now().0.saturating_add(nanos))
+}
+
+/// A half-duplex line with servos on it. The descriptor must not block.
+#[derive(Debug)]
+pub struct Line {
+    fd: OwnedFd,
+    scanner: Scanner,
+    errors: BusErrors,
+    /// The part of the last request that was not sent, spoilt so that no servo obeys it.
+    torn: Frame,
+    /// Whether the adapter gives back what is sent; unknown until a request tells.
+    echoes: Option<bool>,
+    /// Bytes of echo that may still come from requests nobody answers.
+    owed_echo: usize,
+    /// Until then a reply of the last servo asked may be an old one.
+    suspect_until: MonoTime,
+}
+
+/// What is asked of whom.
+struct Ask<'a> {
+    ids: &'a [u8],
+    /// Bytes in each reply.
+    params: u8,
+    /// What an echoing adapter would give back.
+    echo: &'a [u8],
+    /// Once complete: how long to go on listening for a second answer.
+    linger: Option<Duration>,
+}
+
+/// What came.
+struct Collection {
+    answers: [Answer; MAX_JOINTS],
+    /// Whose turn is next, as an index into the ids.
+    next: usize,
+    /// Each answered once and in turn. If not, an old reply may be among them, and the true one
+    /// still to come.
+    orderly: bool,
+    strangers: bool,
+    echo_seen: bool,
+}
+
+impl Line {
+    /// On `fd`, open for reading and writing and non-blocking.
+    #[must_use]
+    pub fn new(fd: OwnedFd) -> Line {
+        Line {
+            fd,
+            scanner: Scanner::default(),
+            errors: BusErrors::default(),
+            torn: Frame::new(),
+            echoes: None,
+            owed_echo: 0,
+            suspect_until: MonoTime(0),
+        }
+    }
+
+    /// What has gone wrong so far.
+    #[must_use]
+    pub fn errors(&self) -> BusErrors {
+        self.errors
+    }
+
+    /// Whether the adapter echoes, once known.
+    #[must_use]
+    pub fn echoes(&self) -> Option<bool> {
+        self.echoes
+    }
+
+    /// Reads `block` from every servo of `ids`, at most until `deadline`. One answer an id, in
+    /// their order; a failed port shows as [`ReadFault::Port`].
+    pub fn sync_read(
+        &mut self,
+        ids: &JointVec<u8>,
+        block: Block,
+        deadline: MonoTime,
+    ) -> JointVec<Answer> {
+        let request = Instruction::SyncRead {
+            address: block.address,
+            len: block.len,
+            ids: ids.as_slice(),
+        };
+        let Ok(frame) = request.emit() else {
+            return JointVec::repeat(Answer::default(), ids.len());
+        };
+        let ask = Ask {
+            ids: ids.as_slice(),
+            params: block.len,
+            echo: &frame,
+            linger: None,
+        };
+        let collection = self.exchange(&frame, &ask, deadline);
+        if collection.echo_seen {
+            self.echoes = Some(true);
+        } else if collection.next > 0 {
+            self.echoes = Some(false);
+        }
+        collection.answers.iter().copied().take(ids.len()).collect()
+    }
+
+    /// Asks whether a servo is there, at most until `deadline`. Its reply carries no bytes; two
+    /// servos with this id show as [`ReadFault::Corrupt`] or [`ReadFault::WrongId`].
+    pub fn ping(&mut self, id: u8, deadline: MonoTime) -> Answer {
+        let Ok(frame) = Instruction::Ping { id }.emit() else {
+            return Answer::default();
+        };
+        // A ping and the answer "voltage error" are the same bytes: on a line known not to echo
+        // they are the answer.
+        let echo = match self.echoes {
+            Some(false) => &[],
+            Some(true) | None => frame.as_slice(),
+        };
+        let ask = Ask {
+            ids: &[id],
+            params: 0,
+            echo,
+            linger: Some(LINGER),
+        };
+        let [answer, ..] = self.exchange(&frame, &ask, deadline).answers;
+        answer
+    }
+
+    /// Writes a register of several servos at once; nobody answers.
+    ///
+    /// # Errors
+    /// When a value does not fit (then nothing is sent), or the port fails.
+    pub fn write_each(
+        &mut self,
+        register: RamRegister,
+        values: impl Iterator<Item = (u8, i32)>,
+        deadline: MonoTime,
+    ) -> Result<(), WriteError> {
+        let register = register.register();
+        let mut entries = heapless::Vec::<u8, { 3 * MAX_JOINTS }>::new();
+        for (id, value) in values {
+            let bytes = register
+                .encode(value)
+                .ok_or(WriteError::Value { id, value })?;
+            entries.push(id).map_err(|_| WriteError::TooLong)?;
+            let bytes = bytes.get(..usize::from(register.width)).unwrap_or(&[]);
+            entries
+                .extend_from_slice(bytes)
+                .map_err(|_| WriteError::TooLong)?;
+        }
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let request = Instruction::SyncWrite {
+            address: register.address,
+            len: register.width,
+            entries: &entries,
+        };
+        self.tell(&request.emit()?, deadline)
+    }
+
+    /// Writes torque to the servos of `ids` at once; nobody answers.
+    ///
+    /// # Errors
+    /// When the port fails.
+    pub fn write_torque(
+        &mut self,
+        ids: &JointVec<u8>,
+        torque: Torque,
+        deadline: MonoTime,
+    ) -> Result<(), WriteError> {
+        let mut entries = heapless::Vec::<u8, { 2 * MAX_JOINTS }>::new();
+        for id in ids {
+            entries
+                .extend_from_slice(&[*id, torque.byte()])
+                .map_err(|_| WriteError::TooLong)?;
+        }
+        let request = Instruction::SyncWrite {
+            address: TORQUE_ENABLE.address,
+            len: TORQUE_ENABLE.width,
+            entries: &entries,
+        };
+        self.tell(&request.emit()?, deadline)
+    }
+
+    /// Torque off for every servo on the line, whatever its id.
+    ///
+    /// # Errors
+    /// When the port fails.
+    pub fn broadcast_torque_off(&mut self, deadline: MonoTime) -> Result<(), WriteError> {
+        let request = Instruction::Write {
+            id: BROADCAST,
+            address: TORQUE_ENABLE.address,
+            data: &[Torque::Off.byte()],
+        };
+        self.tell(&request.emit()?, deadline)
+    }
+
+    /// Throws away what has come in: it belongs to requests of before.
+    ///
+    /// # Errors
+    /// When the port fails.
+    pub fn drain(&mut self) -> Result<(), PortFault> {
+        let held = self.scanner.clear();
+        self.stray(held);
+        for _ in 0..MAX_DRAIN_READS {
+            let count = self.receive()?;
+            if count == 0 {
+                break;
+            }
+            self.scanner.clear();
+            self.stray(count);
+        }
+        Ok(())
+    }
+
+    fn stray(&mut self, count: usize) {
+        let excused = count.min(self.owed_echo);
+        self.owed_echo -= excused;
+        let stray = u64::try_from(count - excused).unwrap_or(u64::MAX);
+        self.errors.stray_bytes = self.errors.stray_bytes.saturating_add(stray);
+    }
+
+    /// Sends a request that nobody answers.
+    fn tell(&mut self, frame: &Frame, deadline: MonoTime) -> Result<(), WriteError> {
+        self.send(frame, deadline).inspect_err(|_| {
+            self.errors.io = self.errors.io.saturating_add(1);
+        })?;
+        if self.echoes == Some(true) {
+            self.owed_echo = frame.len();
+        }
+        Ok(())
+    }
+
+    fn exchange(&mut self, frame: &Frame, ask: &Ask<'_>, deadline: MonoTime) -> Collection {
+        let mut collection = Collection {
+            answers: [Answer::default(); MAX_JOINTS],
+            next: 0,
+            orderly: true,
+            strangers: false,
+            echo_seen: false,
+        };
+        let outcome = self
+            .drain()
+            .and_then(|()| self.send(frame, deadline))
+            .and_then(|()| self.collect(&mut collection, ask, deadline));
+        if outcome.is_err() {
+            self.errors.io = self.errors.io.saturating_add(1);
+        }
+        self.settle(&mut collection, ask, outcome.is_err());
+        self.owed_echo = 0;
+        collection
+    }
+
+    /// Takes replies until all are there in turn, or the deadline.
+    fn collect(
+        &mut self,
+        collection: &mut Collection,
+        ask: &Ask<'_>,
+        mut deadline: MonoTime,
+    ) -> Result<(), PortFault> {
+        let suspicious = monotonic_now() < self.suspect_until;
+        let mut lingering = false;
+        loop {
+            self.scan(collection, ask, false);
+            if collection.orderly && collection.next == ask.ids.len() && !suspicious {
+                match ask.linger {
+                    None => return Ok(()),
+                    Some(_) if lingering => {}
+                    Some(wait) => {
+                        lingering = true;
+                        deadline = MonoTime(deadline.0.min(deadline_in(wait).0));
+                    }
+                }
+            }
+            let in_time = self.wait(PollFlags::IN, deadline)?;
+            self.receive()?;
+            if !in_time {
+                self.scan(collection, ask, true);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes everything out of the stream that is there.
+    fn scan(&mut self, collection: &mut Collection, ask: &Ask<'_>, last_call: bool) {
+        loop {
+            let echo: &[u8] = if collection.echo_seen { &[] } else { ask.echo };
+            let expected = Expected {
+                ids: ask.ids,
+                params: ask.params,
+                echo,
+                last_call,
+            };
+            match self.scanner.next(&expected) {
+                Scan::Wait => return,
+                Scan::Echo => collection.echo_seen = true,
+                Scan::Stray(count) => self.stray(count),
+                Scan::Corrupt { id } => {
+                    self.errors.checksum = self.errors.checksum.saturating_add(1);
+                    collection.corrupt(ask.ids, id);
+                }
+                Scan::Reply(status) => {
+                    let believed = Bytes::new(status.params).is_some_and(|bytes| {
+                        let errors = status.errors;
+                        collection.reply(ask.ids, status.id, Answer::Data { errors, bytes })
+                    });
+                    if !believed {
+                        self.errors.wrong_id = self.errors.wrong_id.saturating_add(1);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Names what is missing and counts it.
+    fn settle(&mut self, collection: &mut Collection, ask: &Ask<'_>, port_failed: bool) {
+        let strangers = collection.strangers;
+        let count = ask.ids.len();
+        for (index, answer) in collection.answers.iter_mut().take(count).enumerate() {
+            let Answer::Missing(fault) = answer else {
+                continue;
+            };
+            if port_failed {
+                *fault = ReadFault::Port;
+            } else if *fault == ReadFault::Timeout {
+                self.errors.timeouts = self.errors.timeouts.saturating_add(1);
+                if index + 1 == count {
+                    self.suspect_until = MonoTime(monotonic_now().0.saturating_add(LATE_NS));
+                }
+                if strangers {
+                    *fault = ReadFault::WrongId;
+                }
+            }
+        }
+    }
+
+    /// Reads once into the scanner; 0 when there is nothing.
+    fn receive(&mut self) -> Result<usize, PortFault> {
+        let fd = self.fd.as_fd();
+        self.scanner
+            .fill(|spare| match rustix::io::read(fd, spare) {
+                Ok(0) => Err(PortFault::Gone),
+                Ok(count) => Ok(count),
+                Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+                Err(errno) => Err(PortFault::Os(errno)),
+            })
+    }
+
+    /// Sends a whole frame. When that fails half-way, the next call first completes the torn one
+    /// with a wrong checksum, so that servos see where the next begins and obey nothing stale.
+    fn send(&mut self, frame: &[u8], deadline: MonoTime) -> Result<(), PortFault> {
+        let torn = std::mem::take(&mut self.torn);
+        let (sent, outcome) = push(self.fd.as_fd(), &torn, deadline);
+        if outcome.is_err() {
+            self.torn.extend(torn.iter().skip(sent).copied());
+            return outcome;
+        }
+        let (sent, outcome) = push(self.fd.as_fd(), frame, deadline);
+        if outcome.is_err() && sent > 0 {
+            self.torn.extend(frame.iter().skip(sent).copied());
+            if let Some(check) = self.torn.last_mut() {
+                *check = !*check;
+            }
+        }
+        outcome
+    }
+
+    fn wait(&self, events: PollFlags, deadline: MonoTime) -> Result<bool, PortFault> {
+        wait(self.fd.as_fd(), events, deadline)
+    }
+}
+
+impl Collection {
+    /// Takes a reply; whether it can be believed.
+    fn reply(&mut self, ids: &[u8], id: u8, answer: Answer) -> bool {
+        let Some(index) = ids.iter().position(|asked| *asked == id) else {
+            self.strangers = true;
+            return false;
+        };
+        let Some(slot) = self.answers.get_mut(index) else {
+            return false;
+        };
+        match slot {
+            Answer::Missing(ReadFault::Timeout | ReadFault::Corrupt | ReadFault::Port) => {
+                *slot = answer;
+                self.orderly &= index == self.next;
+                self.next = index + 1;
+                true
+            }
+            // Two replies of one id: an old one and a new one, or two servos. Neither is believed.
+            Answer::Data { .. } | Answer::Missing(ReadFault::WrongId) => {
+                *slot = Answer::Missing(ReadFault::WrongId);
+                self.orderly = false;
+                false
+            }
+        }
+    }
+
+    fn corrupt(&mut self, ids: &[u8], id: u8) {
+        let index = ids.iter().position(|asked| *asked == id);
+        if let Some(slot) = index.and_then(|index| self.answers.get_mut(index))
+            && *slot == Answer::Missing(ReadFault::Timeout)
+        {
+            *slot = Answer::Missing(ReadFault::Corrupt);
+        }
+    }
+}
+
+/// Writes `bytes` until `deadline`; says how many went out.
+fn push(fd: BorrowedFd<'_>, bytes: &[u8], deadline: MonoTime) -> (usize, Result<(), PortFault>) {
+    let mut sent = 0;
+    while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
+        match rustix::io::write(fd, rest) {
+            Ok(count) if count > 0 => sent += count,
+            Ok(_) | Err(Errno::AGAIN) => match wait(fd, PollFlags::OUT, deadline) {
+                Ok(true) => {}
+                Ok(false) => return (sent, Err(PortFault::Stuck)),
+                Err(fault) => return (sent, Err(fault)),
+            },
+            Err(Errno::INTR) => {}
+            Err(errno) => return (sent, Err(PortFault::Os(errno))),
+        }
+    }
+    (sent, Ok(()))
+}
+
+/// Whether the descriptor became ready before `deadline`. Blocks in `ppoll`: polling without
+/// blocking would keep the kernel's own tty work from running under a real-time priority.
+fn wait(fd: BorrowedFd<'_>, events: PollFlags, deadline: MonoTime) -> Result<bool, PortFault> {
+    loop {
+        let left = deadline.since(monotonic_now());
+        if left == 0 {
+            return Ok(false);
+        }
+        let timeout = Timespec {
+            tv_sec: i64::try_from(left / 1_000_000_000).unwrap_or(i64::MAX),
+            tv_nsec: i64::try_from(left % 1_000_000_000).unwrap_or(0),
+        };
+        match poll(&mut [PollFd::from_borrowed_fd(fd, events)], Some(&timeout)) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(PortFault::Os(errno)),
+        }
+    }
+}
