@@ -21,7 +21,7 @@ pub(crate) const CLOSED: f64 = -0.17;
 /// Rollout steps between two waypoints.
 const SUBSTEPS: usize = 4;
 /// Tool height at the grasp, metres.
-const GRASP_HEIGHT: f64 = 0.0135;
+const GRASP_HEIGHT: f64 = 0.0125;
 /// Tool height while looking for the cube from afar, metres.
 const APPROACH_HEIGHT: f64 = 0.06;
 /// Tool height while carrying, and near the bin's walls, metres.
@@ -37,8 +37,14 @@ const ROLL_SPEED: f64 = 1.8;
 const FAR_ROLL: f64 = 1.0;
 /// Speed per error, 1/s: slow enough for the lag of servos and inference together.
 const GAIN: f64 = 3.5;
-/// The gripper's own speed in the rollout, rad/s.
-const GRIPPER_SPEED: f64 = 2.5;
+/// How fast the gripper is told to move, rad/s.
+const GRIPPER_SPEED: f64 = 2.4;
+/// How fast it is taken to follow: late rather than early, or the tool leaves without the cube.
+const GRIPPER_FOLLOWS: f64 = 1.3;
+/// A held cube keeps the jaws within this of where it should, rad.
+const HELD_WITHIN: f64 = 0.05;
+/// The jaws count as told to close below this, rad.
+const TOLD_TO_CLOSE: f64 = -0.12;
 
 /// Where the tool is: position in the base frame (m) and roll (rad).
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -109,8 +115,9 @@ impl Expert {
     /// measurement, as the policy has to.
     pub(crate) fn held(&self, sight: &Sight) -> bool {
         let apart = distance(sight.tool.position, sight.cube);
-        let squeeze = sight.gripper - sight.gripper_command;
-        squeeze > 0.08 && (sight.gripper - self.layout.held_angle).abs() < 0.12 && apart < 0.03
+        sight.gripper_command < TOLD_TO_CLOSE
+            && (sight.gripper - self.layout.held_angle).abs() < HELD_WITHIN
+            && apart < 0.03
     }
 
     /// What to do at this sight.
@@ -191,7 +198,7 @@ impl Expert {
         // more than one about to begin.
         let closing = sight.gripper < OPEN - 0.1;
         let tolerance = if closing { 0.013 } else { 0.006 };
-        let low = if closing { 0.012 } else { 0.006 };
+        let low = if closing { 0.008 } else { 0.003 };
         if across.abs() < tolerance
             && beside.abs() < tolerance
             && above.abs() < low
@@ -264,8 +271,8 @@ impl Expert {
             for _ in 0..SUBSTEPS {
                 let wish = self.wish(&now);
                 self.imagine(&mut now, &wish, STEP_SECS / SUBSTEPS as f64, &mut moved);
-                waypoint[4] = wish.gripper;
             }
+            waypoint[4] = now.gripper_command;
             waypoint[..4].copy_from_slice(&moved);
         }
         chunk
@@ -289,13 +296,19 @@ impl Expert {
         let (_, after) = self.polar(sight.tool.position);
         let turned = wrap(after - before, PI) + self.layout.yaw_per_roll * wish.roll_rate * secs;
         sight.jaw_yaw += turned;
-        sight.gripper_command = wish.gripper;
-        let stop = if between && sight.gripper >= self.layout.held_angle {
-            self.layout.held_angle
+        sight.gripper_command += limit(
+            wish.gripper - sight.gripper_command,
+            GRIPPER_SPEED * secs,
+        );
+        let stop = if between && sight.gripper > self.layout.held_angle - HELD_WITHIN {
+            self.layout.held_angle.min(sight.gripper)
         } else {
             CLOSED
         };
-        let way = limit(wish.gripper - sight.gripper, GRIPPER_SPEED * secs);
+        let way = limit(
+            sight.gripper_command - sight.gripper,
+            GRIPPER_FOLLOWS * secs,
+        );
         sight.gripper = (sight.gripper + way).max(stop);
         let open = sight.gripper > self.layout.held_angle + 0.15;
         let over_bin = flat_distance(sight.cube, self.layout.bin) < self.layout.bin_half;
