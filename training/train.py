@@ -35,17 +35,28 @@ def arguments():
     return parser.parse_args()
 
 
-def augment(images, generator):
+class Noise:
+    """Pixel noise cut anew from a sheet for every batch: drawing it would cost as much as a
+    convolution."""
+
+    def __init__(self, generator):
+        self.sheet = torch.randn(1 << 23, generator=generator)
+        self.generator = generator
+
+    def like(self, x):
+        start = torch.randint(len(self.sheet) - x.numel(), (1,), generator=self.generator)
+        return self.sheet[start : start + x.numel()].reshape(x.shape)
+
+
+def augment(images, noise, generator):
     """Bytes to 0..1 with another brightness, gain per colour and pixel noise for each picture."""
     x = plain(images)
     n = len(x)
     gain = 1.0 + 0.15 * torch.randn(n, 1, 1, 1, generator=generator).clamp_(-2, 2)
     tint = 1.0 + 0.05 * torch.randn(n, 3, 1, 1, generator=generator).clamp_(-2, 2)
     lift = 0.06 * torch.randn(n, 1, 1, 1, generator=generator).clamp_(-2, 2)
-    noise = torch.randn(x.shape, generator=generator) * (
-        0.02 * torch.rand(n, 1, 1, 1, generator=generator)
-    )
-    return (x * (gain * tint) + lift + noise).clamp_(0.0, 1.0)
+    grain = 0.02 * torch.rand(n, 1, 1, 1, generator=generator)
+    return (x * (gain * tint) + lift + noise.like(x) * grain).clamp_(0.0, 1.0)
 
 
 def plain(images):
@@ -108,10 +119,15 @@ def main():
         optimiser, max_lr=args.rate, total_steps=args.steps, pct_start=0.15
     )
 
+    noise = Noise(generator)
+
+    def prepare(images):
+        return augment(images, noise, generator)
+
     began, running = time.monotonic(), None
     for step in range(1, args.steps + 1):
         batch = learn[order.integers(len(learn), size=args.batch)]
-        loss = loss_of(model, data, batch, lambda images: augment(images, generator)).mean()
+        loss = loss_of(model, data, batch, prepare).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

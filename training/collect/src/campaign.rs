@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use surehand::cell::{Cell, Overrides};
@@ -21,6 +21,8 @@ use crate::expert::{Expert, Layout};
 use crate::rig::{Rig, Station};
 use crate::trial::{Manner, Outcome, Trial};
 
+/// Share of demonstrations in the scene's own colours; the others are repainted.
+const OWN_COLOURS: f64 = 0.4;
 /// Gripper angle with the scene's cube between the jaws, rad: they are parallel near zero.
 const HELD_ANGLE: f64 = 0.018;
 
@@ -134,7 +136,12 @@ impl Campaign {
             episodes,
             || Ok(()),
             |(), seed| {
-                let scene = self.repainted(seed);
+                let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0xb1a5);
+                let scene = if rng.random::<f64>() < OWN_COLOURS {
+                    self.scene.clone()
+                } else {
+                    self.repainted(seed)
+                };
                 self.trial(&scene, seed).demonstrate(manner)
             },
             |seed, outcome| {
