@@ -7,8 +7,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod load;
 mod parse;
 
+pub use load::Arm;
 pub use parse::CellError;
 
 use crate::units::{Celsius, Rad, RadPerSec, RadPerSec2, Volts};
@@ -152,7 +154,7 @@ pub struct InferenceSection {
     pub threads: usize,
 }
 
-/// Which inference backend to use.
+/// Which inference backend a cell asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BackendKind {

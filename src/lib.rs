@@ -15,4 +15,5 @@ pub mod messages;
 pub mod policy;
 pub mod realtime;
 pub mod runner;
+pub mod stats;
 pub mod units;

@@ -333,7 +333,8 @@ impl Loader<'_> {
             velocity: spec.velocity,
             acceleration: spec.acceleration,
         };
-        if !(limits.lower.0 < limits.upper.0) {
+        let ordered = limits.lower.0 < limits.upper.0;
+        if !ordered {
             return Err(self.error(
                 format!("joint `{name}` is left no range by the cell's limits"),
                 format!("its range is {lower:.3} to {upper:.3} rad"),
@@ -515,3 +516,7 @@ fn path_joint(joint: &k::Joint<f64>) -> PathJoint {
         axis: axis.map(|axis| Unit::new_normalize(Vector3::from(axis))),
     }
 }
+
+#[cfg(test)]
+#[path = "model_tests.rs"]
+mod tests;

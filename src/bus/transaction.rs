@@ -565,3 +565,6 @@ fn wait(fd: BorrowedFd<'_>, events: PollFlags, deadline: MonoTime) -> Result<boo
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -447,3 +447,88 @@ fn inference(
         threads,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = include_str!("../../cells/sim.toml");
+
+    fn refusal(text: &str) -> String {
+        parse(Path::new("cells/x.toml"), text)
+            .expect_err("a wrong cell file is refused")
+            .to_string()
+    }
+
+    /// The good file with `line` in place of the line that begins with `old`.
+    fn with(old: &str, line: &str) -> (String, usize) {
+        let at = GOOD
+            .lines()
+            .position(|l| l.starts_with(old))
+            .expect("the good file has that line");
+        let text: Vec<&str> = GOOD
+            .lines()
+            .enumerate()
+            .map(|(i, l)| if i == at { line } else { l })
+            .collect();
+        (text.join("\n"), at + 1)
+    }
+
+    #[test]
+    fn the_shipped_cell_is_good_and_its_paths_are_beside_it() {
+        let cell = parse(Path::new("cells/sim.toml"), GOOD).unwrap();
+        assert_eq!(cell.arm.urdf, Path::new("cells/../urdf/so101.urdf"));
+        assert_eq!(cell.cameras.len(), 2);
+        assert_eq!(cell.job(None).unwrap().name, "pick_cube");
+        assert!(cell.job(Some("paint")).is_err());
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_in_one_line_with_its_place_and_what_would_be_right() {
+        let cases = [
+            (
+                "rate_hz",
+                "rate_hz = 5",
+                "`rate_hz` is 5, it must be 20 to 1000",
+            ),
+            ("rate_hz", "rate_hz = nan", "`rate_hz` is NaN"),
+            ("rate_hz", "raet_hz = 200", "unknown field `raet_hz`"),
+            ("baud", "baud = 9600", "`baud` must be one of"),
+            (
+                "kind",
+                "kind = \"canopen\"",
+                "the kind of bus known is \"feetech\"",
+            ),
+            ("priority", "priority = 99", "`priority` must be 1 to 98"),
+            (
+                "shoulder_pan = { velocity",
+                "shoulder_pan = { velocity = -1.0, acceleration = 12.0 }",
+                "`limits.shoulder_pan.velocity` is -1",
+            ),
+            ("width = 96", "width = 0", "must be 8 to 4096 pixels"),
+            (
+                "url = \"http://127.0.0.1:8010/cameras/overhead",
+                "url = \"rtsp://x\"",
+                "must begin with http://",
+            ),
+            ("name = \"sim\"", "name = \"../sim\"", "`name` must be"),
+        ];
+        for (old, line, what) in cases {
+            let (text, number) = with(old, line);
+            let refusal = refusal(&text);
+            assert!(
+                refusal.starts_with(&format!("cells/x.toml:{number}: ")),
+                "{line}: {refusal}"
+            );
+            assert!(refusal.contains(what), "{line}: {refusal}");
+            assert!(!refusal.contains('\n'), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_missing_section_is_named() {
+        let text = GOOD.replace("[bus]", "[buss]");
+        assert!(refusal(&text).contains("buss"));
+        assert!(refusal("name = \"x\"").contains("missing field"));
+    }
+}

@@ -18,6 +18,8 @@ use crate::units::{JointVec, Rad, RadPerSec};
 
 /// Coming back from outside the position limits: share of the speed limit.
 const RETURN_SHARE: f64 = 0.1;
+/// A goal that braking brought to the edge of the lead window may be past it by this, radians.
+const ROUNDING: f64 = 1e-9;
 
 /// A command inside every limit. Only [`Limiter`] makes one; the bus accepts nothing else.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -231,6 +233,11 @@ impl Axis {
     /// speed is what it moved, never more than it had and never backwards.
     fn cut(&mut self, next: f64, speed: f64, low: f64, high: f64) {
         let kept = next.max(low).min(high);
+        if (next - kept).abs() < ROUNDING {
+            self.position = kept;
+            self.velocity = speed;
+            return;
+        }
         let share = (kept - self.position) / (next - self.position);
         let moving_on = next != self.position && (0.0..1.0).contains(&share);
         self.velocity = if moving_on { speed * share } else { 0.0 };
@@ -245,3 +252,7 @@ impl Axis {
         (at.is_finite() && measured.velocity.0.is_finite()).then_some((at - lead, at + lead))
     }
 }
+
+#[cfg(test)]
+#[path = "limiter_tests.rs"]
+mod tests;

@@ -28,7 +28,7 @@ pub enum Torque {
 
 /// What can change the mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub(crate) enum Event {
     /// An operator clears the latch, and the cause is gone.
     Reset,
     /// An operator switches torque on, and every joint was just read.
@@ -51,7 +51,7 @@ pub enum Event {
 ///
 /// # Errors
 /// [`Refusal::WrongMode`] when the request is not for this mode.
-pub fn next(mode: Mode, event: Event, torque: Torque) -> Result<Mode, Refusal> {
+pub(crate) fn next(mode: Mode, event: Event, torque: Torque) -> Result<Mode, Refusal> {
     match (mode, event) {
         (Mode::Stopped, Event::Reset) => Ok(match torque {
             Torque::On => Mode::Holding,

@@ -17,7 +17,7 @@ const FOLLOWING_SHARE: f64 = 0.9;
 
 /// What is known of the arm.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Monitor {
+pub(crate) struct Monitor {
     config: MonitorConfig,
     joints: JointVec<Watch>,
     last_tick: Option<MonoTime>,
@@ -26,7 +26,7 @@ pub struct Monitor {
 impl Monitor {
     /// Nothing is known yet.
     #[must_use]
-    pub fn new(config: &CoreConfig) -> Monitor {
+    pub(crate) fn new(config: &CoreConfig) -> Monitor {
         let model = &config.model;
         let limits = model.limits().iter().enumerate();
         let joints = limits
@@ -55,7 +55,7 @@ impl Monitor {
     }
 
     /// Takes in this tick's readings; the first finding that must stop the arm.
-    pub fn observe(&mut self, inputs: &Inputs<'_>) -> Option<Cause> {
+    pub(crate) fn observe(&mut self, inputs: &Inputs<'_>) -> Option<Cause> {
         let config = self.config;
         let mut finding = self.timing(inputs);
         let readings = inputs.joints.iter().copied();
@@ -68,7 +68,7 @@ impl Monitor {
     }
 
     /// Compares the goals on the wire with where the joints are; call it while torque is on.
-    pub fn following(&mut self, goals: &JointVec<Rad>, now: MonoTime) -> Option<Cause> {
+    pub(crate) fn following(&mut self, goals: &JointVec<Rad>, now: MonoTime) -> Option<Cause> {
         let patience = self.config.following_time.as_secs_f64();
         let mut finding = None;
         for ((joint, watch), goal) in (0..).zip(self.joints.iter_mut()).zip(goals) {
@@ -86,7 +86,7 @@ impl Monitor {
     }
 
     /// Torque is off: no joint follows anything.
-    pub fn limp(&mut self) {
+    pub(crate) fn limp(&mut self) {
         for watch in self.joints.iter_mut() {
             watch.lags_since = None;
         }
@@ -94,13 +94,13 @@ impl Monitor {
 
     /// Where every joint was when last read; `None` until each was read once.
     #[must_use]
-    pub fn measured(&self) -> Option<JointVec<Measured>> {
+    pub(crate) fn measured(&self) -> Option<JointVec<Measured>> {
         let all_read = self.joints.iter().all(|watch| watch.read_at.is_some());
         all_read.then(|| self.joints.map(|watch| watch.measured))
     }
 
     /// Joints whose encoder jumped and stayed there: their position is another now.
-    pub fn rebased(&self) -> impl Iterator<Item = (usize, Measured)> {
+    pub(crate) fn rebased(&self) -> impl Iterator<Item = (usize, Measured)> {
         self.joints
             .iter()
             .enumerate()
@@ -110,7 +110,7 @@ impl Monitor {
 
     /// Whether every joint that still answers is measured to stand.
     #[must_use]
-    pub fn standing(&self) -> bool {
+    pub(crate) fn standing(&self) -> bool {
         let still = self.config.standing.0;
         self.joints
             .iter()
@@ -120,7 +120,7 @@ impl Monitor {
     /// Whether every joint is about where it may be; a position far outside is a wrong encoder
     /// or calibration, and never becomes a goal.
     #[must_use]
-    pub fn plausible(&self) -> bool {
+    pub(crate) fn plausible(&self) -> bool {
         let slack = self.config.outside_limits.0;
         self.joints.iter().all(|watch| {
             let at = watch.measured.position.0;
@@ -130,7 +130,7 @@ impl Monitor {
 
     /// Whether all is well now: every joint just read, inside its ranges and where it was sent.
     #[must_use]
-    pub fn healthy(&self) -> bool {
+    pub(crate) fn healthy(&self) -> bool {
         self.plausible() && self.joints.iter().all(|watch| watch.healthy(&self.config))
     }
 
@@ -146,7 +146,7 @@ impl Monitor {
 
 /// What the runner's link is a cause for while the arm runs.
 #[must_use]
-pub fn runner_lost(link: Link, now: MonoTime, lease_secs: f64) -> Option<Cause> {
+pub(crate) fn runner_lost(link: Link, now: MonoTime, lease_secs: f64) -> Option<Cause> {
     match link {
         Link::Absent | Link::Closed => Some(Cause::RunnerDied),
         Link::Up { heard_at } => {

@@ -24,7 +24,7 @@ const SLOPE_SECS: f64 = 0.01;
 
 /// Where the plan wants the joints at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Sample {
+pub(crate) enum Sample {
     /// Here.
     Target(JointVec<Rad>),
     /// No plan was admitted since the start.
@@ -40,7 +40,7 @@ pub enum Sample {
 
 /// The plan being followed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PlanFollower {
+pub(crate) struct PlanFollower {
     rules: PlanRules,
     plan: Option<Plan>,
     bridge: Option<Bridge>,
@@ -53,7 +53,7 @@ pub struct PlanFollower {
 impl PlanFollower {
     /// No plan yet.
     #[must_use]
-    pub fn new(config: &CoreConfig) -> PlanFollower {
+    pub(crate) fn new(config: &CoreConfig) -> PlanFollower {
         PlanFollower {
             rules: config.plans,
             plan: None,
@@ -65,37 +65,37 @@ impl PlanFollower {
     }
 
     /// A new job begins: frames from before `now` are not its.
-    pub fn start(&mut self, now: MonoTime) {
+    pub(crate) fn start(&mut self, now: MonoTime) {
         self.clear();
         self.started_at = now;
     }
 
     /// Forgets the plan, but not which ids were seen.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.plan = None;
         self.bridge = None;
         self.solved = None;
     }
 
     /// Another runner begins to count.
-    pub fn forget_ids(&mut self) {
+    pub(crate) fn forget_ids(&mut self) {
         self.last_id = 0;
     }
 
     /// The id of the plan being followed, 0 when none.
     #[must_use]
-    pub fn plan_id(&self) -> u64 {
+    pub(crate) fn plan_id(&self) -> u64 {
         self.plan.as_ref().map_or(0, |plan| plan.id)
     }
 
     /// When the plan being followed runs out.
     #[must_use]
-    pub fn plan_end(&self) -> MonoTime {
+    pub(crate) fn plan_end(&self) -> MonoTime {
         self.plan.as_ref().map_or(MonoTime::default(), Plan::end)
     }
 
     /// Notes a plan that came when none was wanted: it can't be offered again.
-    pub fn pass(&mut self, plan: &Plan) {
+    pub(crate) fn pass(&mut self, plan: &Plan) {
         self.last_id = self.last_id.max(plan.id);
     }
 
@@ -103,7 +103,7 @@ impl PlanFollower {
     ///
     /// # Errors
     /// Why it is refused.
-    pub fn offer(
+    pub(crate) fn offer(
         &mut self,
         plan: &Plan,
         now: MonoTime,
@@ -128,7 +128,12 @@ impl PlanFollower {
     }
 
     /// Where the joints should be at `now`; `present` is the command.
-    pub fn sample(&mut self, now: MonoTime, model: &ArmModel, present: &JointVec<Rad>) -> Sample {
+    pub(crate) fn sample(
+        &mut self,
+        now: MonoTime,
+        model: &ArmModel,
+        present: &JointVec<Rad>,
+    ) -> Sample {
         let Some(plan) = &self.plan else {
             return Sample::NoPlan;
         };

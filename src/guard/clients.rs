@@ -69,10 +69,13 @@ impl Clients {
         self.link
     }
 
-    /// What the connected runner said last.
+    /// What the connected runner said last; `None` when none is connected.
     #[must_use]
-    pub fn report(&self) -> Option<&RunnerReport> {
-        self.report.as_ref()
+    pub fn runner(&self) -> Option<&RunnerReport> {
+        match self.link {
+            Link::Up { .. } => self.report.as_ref(),
+            Link::Absent | Link::Closed => None,
+        }
     }
 
     /// The newest plan of this tick.

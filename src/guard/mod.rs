@@ -1,4 +1,45 @@
-//! The guard: sole owner of the serial port; one real-time thread; the shell around control and bus.
+//! The guard: the controller box in a process, sole owner of the serial port.
+//!
+//! Owns the real-time thread, its pacing, its sockets and the port: the shell around control and
+//! bus. It links no camera, policy or web code into its loop, and its loop decides nothing: the
+//! control core does.
 
 mod clients;
-mod stats;
+mod pace;
+mod port;
+mod settings;
+mod shell;
+mod status;
+
+use std::path::Path;
+
+use crate::cell::Cell;
+
+/// How a guard comes up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Boot {
+    /// The first one.
+    Fresh,
+    /// In place of one that was lost: it takes over an arm that may be moving.
+    Replacing,
+}
+
+/// Why a guard does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum GuardError {
+    /// A file is wrong; nothing was touched.
+    #[error("{0}")]
+    Configuration(String),
+    /// The port or a servo is not there or not right; no torque was switched on.
+    #[error("{0}")]
+    Hardware(String),
+}
+
+/// Runs the guard of `cell`, listening at `socket`, until it is told to end.
+///
+/// # Errors
+/// One line, when it can't come up.
+pub fn run(cell: &Cell, socket: &Path, boot: Boot) -> Result<(), GuardError> {
+    shell::Shell::start(cell, socket, boot)?.run();
+    Ok(())
+}

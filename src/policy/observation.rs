@@ -8,11 +8,10 @@ use std::sync::Arc;
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
-use super::PolicyError;
-use super::backend;
-use super::embodiment::Embodiment;
+use super::arm::Arm;
 use super::finding::Findings;
 use super::package::{Affine, Axis, Input, Package, Source, StateEntry, Units};
+use super::{PolicyError, backend};
 use crate::units::{JointVec, MonoTime, Rad, RadPerSec};
 
 /// One camera's picture.
@@ -79,7 +78,7 @@ struct Slot {
 pub struct Encoder {
     slots: Vec<Slot>,
     units: Units,
-    arm: Arc<dyn Embodiment>,
+    arm: Arc<Arm>,
     resizer: Resizer,
 }
 
@@ -87,14 +86,14 @@ impl Encoder {
     /// An encoder for `package` on this arm with these cameras; `None` after an error.
     pub fn new(
         package: &Package,
-        arm: &Arc<dyn Embodiment>,
+        arm: &Arc<Arm>,
         cameras: &[&str],
         findings: &mut Findings,
     ) -> Option<Encoder> {
         let slots: Vec<Option<Slot>> = package
             .inputs
             .iter()
-            .map(|input| slot(package, input, arm.as_ref(), cameras, findings))
+            .map(|input| slot(package, input, arm, cameras, findings))
             .collect();
         Some(Encoder {
             slots: slots.into_iter().collect::<Option<_>>()?,
@@ -112,7 +111,7 @@ impl Encoder {
         for slot in &mut self.slots {
             match &mut slot.feed {
                 Feed::State { values, normalise } => {
-                    let arm = self.arm.as_ref();
+                    let arm = &*self.arm;
                     for (index, (out, value)) in slot.data.iter_mut().zip(values).enumerate() {
                         let number = state_value(*value, observation, arm, self.units)?;
                         let normal = normalise.apply(index, number) as f32;
@@ -177,7 +176,7 @@ impl Encoder {
 fn slot(
     package: &Package,
     input: &Input,
-    arm: &dyn Embodiment,
+    arm: &Arm,
     cameras: &[&str],
     findings: &mut Findings,
 ) -> Option<Slot> {
@@ -223,30 +222,29 @@ fn slot(
 fn state_values(
     package: &Package,
     input: &Input,
-    arm: &dyn Embodiment,
+    arm: &Arm,
     findings: &mut Findings,
 ) -> Option<Vec<Value>> {
     const PLACE: &str = "manifest.json: hardware.robots[0].state";
-    let joints = arm.joints();
     let width = input.shape.last().copied().unwrap_or(0);
     let Some(entries) = &package.robot.state else {
-        if width != joints.len() {
+        if width != arm.len() {
             findings.error(
                 PLACE,
-                format!("it has {width} values, the arm {} joints", joints.len()),
+                format!("it has {width} values, the arm {} joints", arm.len()),
                 "name the values with order",
             );
             return None;
         }
-        return Some((0..joints.len()).map(Value::Position).collect());
+        return Some((0..width).map(Value::Position).collect());
     };
     let mut find = |joint: &String| {
-        let index = joints.iter().position(|name| name == joint);
+        let index = arm.index(joint);
         if index.is_none() {
             findings.error(
                 format!("{PLACE}.order"),
                 format!("{joint:?} is no joint of the arm"),
-                format!("its joints are {}", joints.join(", ")),
+                format!("its joints are {}", arm.names_text()),
             );
         }
         index
@@ -275,13 +273,13 @@ fn state_values(
 fn state_value(
     value: Value,
     observation: &Observation<'_>,
-    arm: &dyn Embodiment,
+    arm: &Arm,
     units: Units,
 ) -> Result<f64, PolicyError> {
     let angle = |joints: &JointVec<Rad>, index: usize| {
         joints
             .get(index)
-            .map(|angle| arm.to_units(index, angle, units))
+            .and_then(|angle| arm.value_of(index, angle, units))
             .ok_or(PolicyError::Joint { index })
     };
     match value {

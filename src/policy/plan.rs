@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::PolicyError;
-use super::embodiment::Embodiment;
+use super::arm::Arm;
 use super::finding::Findings;
 use super::observation::Observation;
 use super::package::{ActionLayout, Affine, Package, Timing, Units};
@@ -27,28 +27,19 @@ pub struct Decoder {
     width: usize,
     denormalise: Affine,
     timing: Timing,
-    arm: Arc<dyn Embodiment>,
+    arm: Arc<Arm>,
 }
 
 impl Decoder {
     /// A decoder for `package` on this arm; `None` after an error.
-    pub fn new(
-        package: &Package,
-        arm: &Arc<dyn Embodiment>,
-        findings: &mut Findings,
-    ) -> Option<Decoder> {
+    pub fn new(package: &Package, arm: &Arc<Arm>, findings: &mut Findings) -> Option<Decoder> {
         let layout = match &package.robot.action {
             ActionLayout::Tool { columns, tilt_rad } => Layout::Tool {
                 columns: *columns,
                 tilt: *tilt_rad,
             },
             ActionLayout::Joint(order) => Layout::Joint {
-                columns: columns(
-                    order.as_deref(),
-                    package.output.width,
-                    arm.joints(),
-                    findings,
-                )?,
+                columns: columns(order.as_deref(), package.output.width, arm, findings)?,
                 units: package.robot.action_units,
             },
         };
@@ -77,16 +68,14 @@ impl Decoder {
             Layout::Joint { columns, units } => {
                 let mut points = heapless::Vec::new();
                 for (step, row) in rows.enumerate() {
-                    let point: JointVec<Rad> = columns
+                    let point: Option<JointVec<Rad>> = columns
                         .iter()
                         .enumerate()
                         .map(|(joint, column)| {
-                            self.arm.from_units(joint, self.value(row, *column), *units)
+                            self.arm.angle_of(joint, self.value(row, *column), *units)
                         })
                         .collect();
-                    if !point.iter().all(|angle| angle.0.is_finite()) {
-                        return Err(PolicyError::NotFinite { step });
-                    }
+                    let point = point.ok_or(PolicyError::NotFinite { step })?;
                     let _never_full = points.push(point);
                 }
                 Waypoints::Joint(points)
@@ -162,14 +151,14 @@ pub(super) fn finite(output: &[f32], width: usize) -> Result<(), PolicyError> {
 fn columns(
     order: Option<&[String]>,
     width: usize,
-    joints: &[String],
+    arm: &Arm,
     findings: &mut Findings,
 ) -> Option<Vec<usize>> {
     const PLACE: &str = "manifest.json: hardware.robots[0].action";
-    if width != joints.len() {
+    if width != arm.len() {
         findings.error(
             PLACE,
-            format!("it has {width} values, the arm {} joints", joints.len()),
+            format!("it has {width} values, the arm {} joints", arm.len()),
             "use a policy that was trained on this arm",
         );
         return None;
@@ -178,12 +167,12 @@ fn columns(
         return Some((0..width).collect());
     };
     let mut columns = Vec::new();
-    for joint in joints {
+    for joint in arm.names() {
         let Some(column) = order.iter().position(|name| name == joint) else {
             findings.error(
                 format!("{PLACE}.order"),
                 format!("it lacks the arm's joint {joint:?}"),
-                format!("name {}", joints.join(", ")),
+                format!("name {}", arm.names_text()),
             );
             return None;
         };

@@ -13,7 +13,8 @@ use std::time::Duration;
 use super::history::{History, JointSample};
 use crate::messages::channel::{Channel, Received, buffer};
 use crate::messages::{
-    Cause, FromGuard, PROTOCOL, Plan, Refusal, Request, Role, RunnerReport, Telemetry, ToGuard,
+    Cause, FromGuard, PROTOCOL, Plan, Refusal, Request, Role, RunnerReport, Status, Telemetry,
+    ToGuard,
 };
 use crate::realtime;
 use crate::units::MonoTime;
@@ -43,6 +44,7 @@ pub enum GuardState {
 struct Inbox {
     history: History,
     answers: Vec<Result<Request, Refusal>>,
+    status: Option<Box<Status>>,
     guard: GuardState,
 }
 
@@ -95,6 +97,7 @@ impl GuardLink {
             inbox: Mutex::new(Inbox {
                 history: History::new(KEPT),
                 answers: Vec::new(),
+                status: None,
                 guard: GuardState::Up,
             }),
             news: Condvar::new(),
@@ -145,6 +148,23 @@ impl GuardLink {
             Some(Err(refusal)) => Err(Some(refusal)),
             None => Err(None),
         }
+    }
+
+    /// The guard's status; `None` when it gives none in time.
+    #[must_use]
+    pub fn status(&self, timeout: Duration) -> Option<Box<Status>> {
+        locked(&self.shared.inbox).status = None;
+        self.shared
+            .channel
+            .try_send(&ToGuard::Status, buffer().as_mut_slice());
+        let (mut inbox, _) = self
+            .shared
+            .news
+            .wait_timeout_while(locked(&self.shared.inbox), timeout, |inbox| {
+                inbox.status.is_none() && inbox.guard == GuardState::Up
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        inbox.status.take()
     }
 
     /// What is told with each heartbeat.
@@ -240,7 +260,8 @@ fn receive(shared: &Shared) {
                     FromGuard::Telemetry(telemetry) => inbox.history.push(telemetry),
                     FromGuard::Done(request) => inbox.answers.push(Ok(request)),
                     FromGuard::Refused(refusal) => inbox.answers.push(Err(refusal)),
-                    FromGuard::Welcome { .. } | FromGuard::Status(_) => {}
+                    FromGuard::Status(status) => inbox.status = Some(Box::new(status)),
+                    FromGuard::Welcome { .. } => {}
                 }
             }
             Received::Garbage => {}

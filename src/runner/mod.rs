@@ -1,5 +1,281 @@
-//! The runner.
+//! The runner: cameras, policy and job; everything that may be slow or crash.
+//!
+//! Owns the order of starting and ending, and the watch over the guard. Its death, silence or
+//! starvation is a stop; that is the guard's to see to.
+
 pub mod guard_process;
 pub mod history;
+pub mod job;
 pub mod link;
 pub mod moves;
+pub mod planner;
+mod policy_arm;
+mod setup;
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use guard_process::{Boot, GuardError, GuardProcess, GuardSpec};
+use job::{Arm, End, Event, Judge, Tally};
+use link::{GuardLink, GuardState};
+use planner::{Parts, Planner, SharedLink};
+
+pub use policy_arm::PolicyArm;
+pub use setup::{RunError, Setup};
+
+use crate::arm::JointLimits;
+use crate::messages::{Cause, Mode, Request, RunnerReport, name};
+use crate::units::JointVec;
+
+/// How long a guard may take to come up: pinging six servos that do not answer takes a while.
+const BRING_UP: Duration = Duration::from_secs(10);
+/// A replaced guard skips what takes long.
+const TAKE_OVER: Duration = Duration::from_secs(2);
+/// How long the guard may take to answer a request.
+const ANSWER: Duration = Duration::from_secs(2);
+/// How long the arm may take to stand after the last word.
+const STANDING: Duration = Duration::from_secs(5);
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where the guard listens.
+    pub socket: PathBuf,
+    /// Another port than the cell's.
+    pub port: Option<PathBuf>,
+    /// Episodes; without an end when `None`.
+    pub episodes: Option<u32>,
+    /// Time for all of them.
+    pub time: Option<Duration>,
+    /// How long a stopped arm waits for an operator; for ever when `None`.
+    pub linger: Option<Duration>,
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// Why it ended.
+    pub end: End,
+    /// Episodes and stops.
+    pub tally: Tally,
+    /// The guard's last status.
+    pub status: Option<Box<crate::messages::Status>>,
+}
+
+/// A controller that is up: the guard holds the port, cameras deliver, the policy is warm.
+pub struct Runner {
+    guard: GuardProcess,
+    link: SharedLink,
+    planner: Planner,
+    plan: job::Plan,
+    report: RunnerReport,
+    /// Keeps the cameras' tasks running.
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Runner {
+    /// Brings everything up; nothing moves and no torque is switched on.
+    ///
+    /// # Errors
+    /// One line on what is missing, as configuration or hardware.
+    pub fn start(setup: &Setup, options: &Options) -> Result<Runner, RunError> {
+        let spec = GuardSpec {
+            cell: setup.cell.file.clone(),
+            port: options.port.clone(),
+            socket: options.socket.clone(),
+        };
+        let mut guard = GuardProcess::start(&spec, Boot::Fresh)?;
+        let started = Self::start_beside(&mut guard, setup, options);
+        if started.is_err() {
+            // The guard has switched nothing on; it ends with the runner's connection or here.
+            guard.end_idle();
+        }
+        let (link, planner, plan, report, runtime) = started?;
+        Ok(Runner {
+            guard,
+            link,
+            planner,
+            plan,
+            report,
+            _runtime: runtime,
+        })
+    }
+
+    #[expect(clippy::type_complexity, reason = "taken apart at its one caller")]
+    fn start_beside(
+        guard: &mut GuardProcess,
+        setup: &Setup,
+        options: &Options,
+    ) -> Result<
+        (
+            SharedLink,
+            Planner,
+            job::Plan,
+            RunnerReport,
+            tokio::runtime::Runtime,
+        ),
+        RunError,
+    > {
+        let (mut policy, backend) = setup.load_policy()?;
+        let report = RunnerReport {
+            pid: std::process::id(),
+            job: name(&setup.job.name),
+            backend: name(&backend),
+            ..RunnerReport::default()
+        };
+        let link = Arc::new(guard.connect(&report, BRING_UP)?);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("cameras")
+            .enable_all()
+            .build()
+            .map_err(|error| RunError::Hardware(format!("no threads for the cameras: {error}")))?;
+        let cameras = runtime.block_on(setup.start_cameras())?;
+        policy
+            .warm_up()
+            .map_err(|error| RunError::Configuration(error.to_string()))?;
+        let link: SharedLink = Arc::new(Mutex::new(link));
+        let limits: JointVec<JointLimits> = setup.limits();
+        let planner = Planner::start(Parts {
+            link: Arc::clone(&link),
+            cameras: Arc::new(cameras),
+            policy,
+            limits,
+            plan_every: Duration::from_secs_f64(1.0 / setup.job.plan_hz),
+        })
+        .map_err(|error| RunError::Hardware(format!("no thread for the planner: {error}")))?;
+        let plan = job::Plan {
+            episodes: options.episodes,
+            time: options.time,
+            episode: setup.job.episode,
+            start: setup.start_pose()?,
+            linger: options.linger,
+        };
+        Ok((link, planner, plan, report, runtime))
+    }
+
+    /// The guard's process id.
+    #[must_use]
+    pub fn guard_pid(&self) -> u32 {
+        self.current().guard_pid
+    }
+
+    fn current(&self) -> Arc<GuardLink> {
+        Arc::clone(&self.link.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The deliberate act of starting: reset, torque on where the arm is, follow plans.
+    fn engage(&self) -> Result<(), RunError> {
+        let link = self.current();
+        for request in [Request::Reset, Request::Enable, Request::Start] {
+            link.request(request, ANSWER).map_err(|refusal| {
+                let latest = link.latest();
+                RunError::Hardware(self.refused(request, refusal, latest.and_then(|t| t.cause)))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn refused(
+        &self,
+        request: Request,
+        refusal: Option<crate::messages::Refusal>,
+        cause: Option<Cause>,
+    ) -> String {
+        let names = crate::messages::Names::NONE;
+        let why = refusal.map_or("no answer".to_owned(), |refusal| refusal.text(&names));
+        let cause = cause.map_or(String::new(), |cause| {
+            format!(": {}; {}", cause.text(&names), cause.remedy())
+        });
+        format!(
+            "the guard refused to {}: {why}{cause}",
+            format!("{request:?}").to_lowercase()
+        )
+    }
+
+    /// Runs the job and ends the controller in order: the arm stands and holds, the guard ends.
+    ///
+    /// # Errors
+    /// When the guard refuses to start, or is lost for good.
+    pub fn run(
+        mut self,
+        judge: &mut dyn Judge,
+        told_to_end: &AtomicBool,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<Summary, RunError> {
+        let outcome = self.engage().and_then(|()| {
+            let planner = &self.planner;
+            let mut arm = WatchedArm {
+                guard: &mut self.guard,
+                link: &self.link,
+                report: &mut self.report,
+            };
+            job::run(&self.plan, &mut arm, planner, judge, told_to_end, events)
+                .map_err(RunError::Hardware)
+        });
+        let status = self.end();
+        let (end, tally) = outcome?;
+        Ok(Summary { end, tally, status })
+    }
+
+    /// Stops the arm, lets it hold, ends the guard. Gives the guard's last status.
+    fn end(mut self) -> Option<Box<crate::messages::Status>> {
+        let link = self.current();
+        let status = link.status(ANSWER);
+        // A guard that is gone already has nothing left to be asked.
+        let _ = link.request(Request::Shutdown, ANSWER);
+        if !self.guard.wait_end(STANDING) {
+            tracing::error!(
+                "the guard (process {}) has not ended; it holds the arm",
+                link.guard_pid
+            );
+        }
+        status
+    }
+}
+
+/// The guard under watch: a lost one is replaced.
+struct WatchedArm<'a> {
+    guard: &'a mut GuardProcess,
+    link: &'a SharedLink,
+    report: &'a mut RunnerReport,
+}
+
+impl WatchedArm<'_> {
+    fn current(&self) -> Arc<GuardLink> {
+        Arc::clone(&self.link.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn replace(&mut self, lost: GuardState) -> Result<u32, GuardError> {
+        tracing::error!("the guard is {lost:?}; replacing it");
+        self.guard.replace()?;
+        let fresh = Arc::new(self.guard.connect(self.report, TAKE_OVER)?);
+        let pid = fresh.guard_pid;
+        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(pid)
+    }
+}
+
+impl Arm for WatchedArm<'_> {
+    fn observe(&mut self, events: &mut dyn FnMut(Event)) -> Result<(Mode, Option<Cause>), String> {
+        let link = self.current();
+        link.wait_news(Duration::from_millis(20));
+        match link.guard() {
+            GuardState::Up => Ok(link
+                .latest()
+                .map_or((Mode::Stopped, None), |t| (t.mode, t.cause))),
+            lost @ (GuardState::Gone | GuardState::Frozen) => {
+                let pid = self.replace(lost).map_err(|error| error.to_string())?;
+                events(Event::GuardReplaced(pid));
+                Ok((Mode::Stopped, Some(Cause::GuardReplaced)))
+            }
+        }
+    }
+
+    fn episode(&mut self, index: u32) {
+        self.report.episode = index;
+        self.current().report(|report| report.episode = index);
+    }
+}

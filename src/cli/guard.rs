@@ -1,0 +1,40 @@
+//! `surehand guard`: the real-time half, started by the runner.
+
+use std::path::{Path, PathBuf};
+
+use super::{Exit, Failure, Outcome};
+use crate::cell::{Cell, Overrides};
+use crate::guard::{Boot, GuardError};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The cell file.
+    cell: PathBuf,
+    /// Another serial port than the cell's.
+    #[arg(long)]
+    port: Option<PathBuf>,
+    /// Take over from a guard that was lost.
+    #[arg(long)]
+    replacing: bool,
+}
+
+pub(super) fn run(args: &Args, socket: Option<&Path>) -> Outcome {
+    let overrides = Overrides {
+        port: args.port.clone(),
+        camera_host: None,
+    };
+    let cell = Cell::load(&args.cell, &overrides).map_err(Failure::configuration)?;
+    let socket = super::run::socket_path(socket, &cell.name)?;
+    let boot = if args.replacing {
+        Boot::Replacing
+    } else {
+        Boot::Fresh
+    };
+    match crate::guard::run(&cell, &socket, boot) {
+        Ok(()) => Ok(Exit::Done),
+        Err(error) => Err(match &error {
+            GuardError::Configuration(_) => Failure::configuration(error),
+            GuardError::Hardware(_) => Failure::hardware(error),
+        }),
+    }
+}

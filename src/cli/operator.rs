@@ -1,0 +1,175 @@
+//! The operator's verbs: straight to the guard's own socket, never through the runner.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Exit, Failure, Outcome, output};
+use crate::messages::channel::{Channel, Received, buffer, running_controllers};
+use crate::messages::{FromGuard, Names, PROTOCOL, Request, Role, Status, ToGuard};
+
+/// How long the guard may take to answer; it answers within two ticks.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Verb<'a> {
+    Stop,
+    Reset,
+    Enable,
+    Start(Option<&'a str>),
+    Pause,
+    Release,
+    Shutdown,
+}
+
+/// Asks the controller for one thing.
+pub(super) fn ask(socket: Option<&Path>, verb: Verb<'_>, json: bool) -> Outcome {
+    let mut guard = Guard::connect(socket)?;
+    let (request, done) = match verb {
+        Verb::Stop => (
+            Request::Stop,
+            "stopping; the arm holds with torque on, latched",
+        ),
+        Verb::Reset => (
+            Request::Reset,
+            "reset; nothing moves before `surehand start`",
+        ),
+        Verb::Enable => (Request::Enable, "torque is on; the arm stands"),
+        Verb::Start(job) => {
+            guard.expect_job(job)?;
+            (Request::Start, "started")
+        }
+        Verb::Pause => (Request::Pause, "paused; `surehand start` goes on"),
+        Verb::Release => (Request::Release, "torque is off"),
+        Verb::Shutdown => (
+            Request::Shutdown,
+            "the controller stops the arm and ends; torque stays on",
+        ),
+    };
+    guard.send(&ToGuard::Request(request));
+    match guard.receive() {
+        Some(FromGuard::Done(_)) => {
+            if json {
+                output::json(
+                    &json!({"ok": true, "request": format!("{request:?}").to_lowercase()}),
+                );
+            } else {
+                output::line_out(done);
+            }
+            Ok(Exit::Done)
+        }
+        Some(FromGuard::Refused(refusal)) => {
+            let status = guard.status()?;
+            Err(Failure {
+                line: format!(
+                    "{} was refused: {}; the controller is {}{}",
+                    format!("{request:?}").to_lowercase(),
+                    refusal.text(&Names::NONE),
+                    status.mode,
+                    super::status::why(&status)
+                ),
+                exit: Exit::Configuration,
+            })
+        }
+        _ => Err(no_answer()),
+    }
+}
+
+fn no_answer() -> Failure {
+    Failure::hardware("the guard gave no answer; use the hard-wired emergency stop")
+}
+
+/// A connection of an operator.
+pub(super) struct Guard {
+    channel: Channel,
+    buffer: Box<[u8; crate::messages::MAX_MESSAGE]>,
+}
+
+impl Guard {
+    /// Connects to the controller at `socket`, or to the only one that runs.
+    pub(super) fn connect(socket: Option<&Path>) -> Result<Guard, Failure> {
+        let path = match socket {
+            Some(path) => path.to_owned(),
+            None => the_only_one()?,
+        };
+        let channel = Channel::connect(&path).map_err(|error| {
+            Failure::hardware(format!(
+                "no controller listens at {}: {error}",
+                path.display()
+            ))
+        })?;
+        let mut guard = Guard {
+            channel,
+            buffer: buffer(),
+        };
+        guard.send(&ToGuard::Hello {
+            protocol: PROTOCOL,
+            role: Role::Operator,
+        });
+        match guard.receive() {
+            Some(FromGuard::Welcome { .. }) => Ok(guard),
+            Some(FromGuard::Refused(refusal)) => Err(Failure::hardware(format!(
+                "the controller refused the connection: {}",
+                refusal.text(&Names::NONE)
+            ))),
+            _ => Err(no_answer()),
+        }
+    }
+
+    fn send(&mut self, message: &ToGuard) {
+        self.channel.try_send(message, self.buffer.as_mut_slice());
+    }
+
+    fn receive(&mut self) -> Option<FromGuard> {
+        match self
+            .channel
+            .receive_within(PATIENCE, self.buffer.as_mut_slice())
+        {
+            Received::Message(message) => Some(message),
+            Received::Garbage | Received::Nothing | Received::Closed => None,
+        }
+    }
+
+    /// The controller's status.
+    pub(super) fn status(&mut self) -> Result<Status, Failure> {
+        self.send(&ToGuard::Status);
+        match self.receive() {
+            Some(FromGuard::Status(status)) => Ok(status),
+            _ => Err(no_answer()),
+        }
+    }
+
+    /// Refuses to start another job than the one the runner has.
+    fn expect_job(&mut self, job: Option<&str>) -> Result<(), Failure> {
+        let status = self.status()?;
+        let has = status.runner.as_ref().map(|runner| runner.job.as_str());
+        match (job, has) {
+            (_, None) => Err(Failure::configuration(
+                "no runner is connected to the guard; start one with `surehand run CELL`",
+            )),
+            (Some(asked), Some(has)) if asked != has => Err(Failure::configuration(format!(
+                "the running controller has the job `{has}`, not `{asked}`"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn the_only_one() -> Result<PathBuf, Failure> {
+    let found = running_controllers().map_err(Failure::hardware)?;
+    match found.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(Failure::hardware(
+            "no controller is running; start one with `surehand run CELL` or `surehand demo`",
+        )),
+        many => {
+            let names: Vec<String> = many.iter().map(|p| p.display().to_string()).collect();
+            Err(Failure::configuration(format!(
+                "several controllers are running; choose one with --socket: {}",
+                names.join(", ")
+            )))
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! `surehand status`: the mode, why, what to do, and how the loop is doing.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::operator::Guard;
+use super::{Exit, Outcome, output};
+use crate::messages::{Mode, Names, Percentiles, Status};
+
+pub(super) fn run(socket: Option<&Path>, json: bool) -> Outcome {
+    let status = Guard::connect(socket)?.status()?;
+    if json {
+        output::json(&document(&status));
+    } else {
+        for line in lines(&status) {
+            output::line_out(&line);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Calls `f` with the names that a cause's indices mean.
+fn with_names<R>(status: &Status, f: impl FnOnce(&Names<'_>) -> R) -> R {
+    let joints: Vec<&str> = status.joints.iter().map(|j| j.name.as_str()).collect();
+    let cameras: Vec<&str> = status.cameras.iter().map(|c| c.as_str()).collect();
+    f(&Names {
+        joints: &joints,
+        cameras: &cameras,
+    })
+}
+
+fn cause_text(status: &Status) -> Option<String> {
+    let cause = status.cause?;
+    Some(with_names(status, |names| cause.text(names)))
+}
+
+/// `: cause; remedy` for the end of a sentence, or nothing.
+pub(super) fn why(status: &Status) -> String {
+    match (cause_text(status), status.cause) {
+        (Some(text), Some(cause)) => format!(": {text}; {}", cause.remedy()),
+        _ => String::new(),
+    }
+}
+
+fn percentiles(p: &Percentiles) -> Value {
+    json!({"p50": p.p50, "p99": p.p99, "p999": p.p999, "max": p.max})
+}
+
+fn document(status: &Status) -> Value {
+    let runner = status.runner.as_ref();
+    let joints: Vec<Value> = status
+        .joints
+        .iter()
+        .map(|joint| {
+            json!({
+                "name": joint.name.as_str(),
+                "id": joint.id,
+                "position": joint.position.0,
+                "velocity": joint.velocity.0,
+                "command": joint.command.0,
+                "lower": joint.limits.0.0,
+                "upper": joint.limits.1.0,
+                "stopping_distance": joint.stopping_distance.0,
+                "load": joint.load,
+                "temperature": joint.temperature.0,
+                "voltage": joint.voltage.0,
+                "errors": joint.errors,
+                "read_failures": joint.read_failures,
+                "clamped": joint.clamped,
+            })
+        })
+        .collect();
+    json!({
+        "mode": status.mode.word(),
+        "latched": matches!(status.mode, Mode::Stopped | Mode::Stopping),
+        "cause": cause_text(status),
+        "remedy": status.cause.map(|cause| cause.remedy()),
+        "job": runner.map(|r| r.job.as_str()).filter(|job| !job.is_empty()),
+        "episode": runner.map(|r| r.episode),
+        "guard_pid": status.guard_pid,
+        "runner_pid": runner.map(|r| r.pid),
+        "realtime": status.realtime,
+        "memory_locked": status.memory_locked,
+        "tick": {
+            "rate_hz": status.rate_hz,
+            "count": status.ticks,
+            "missed": status.missed,
+            "lateness_us": percentiles(&status.lateness_us),
+            "decide_us": percentiles(&status.decide_us),
+        },
+        "bus": {
+            "cycle_us": percentiles(&status.bus_us),
+            "errors": {
+                "timeouts": status.bus_errors.timeouts,
+                "checksum": status.bus_errors.checksum,
+                "wrong_id": status.bus_errors.wrong_id,
+                "stray_bytes": status.bus_errors.stray_bytes,
+                "io": status.bus_errors.io,
+            },
+        },
+        "plan": {
+            "age_ms": status.plan_age_ms,
+            "refused": status.plans_refused,
+            "starved": status.plans_starved,
+        },
+        "policy": {
+            "backend": runner.map(|r| r.backend.as_str()),
+            "inference_ms": runner.map(|r| percentiles(&r.inference_ms)),
+        },
+        "joints": joints,
+    })
+}
+
+fn lines(status: &Status) -> Vec<String> {
+    let mut lines = Vec::new();
+    lines.push(format!("{}{}", status.mode.word().to_uppercase(), {
+        let text = cause_text(status);
+        text.map(|text| format!(": {text}")).unwrap_or_default()
+    }));
+    if let Some(cause) = status.cause {
+        lines.push(format!("  what to do: {}", cause.remedy()));
+    }
+    match &status.runner {
+        Some(runner) if !runner.job.is_empty() => lines.push(format!(
+            "job {}, episode {}, inference on {} {:.1} ms (p99 {:.1})",
+            runner.job,
+            runner.episode,
+            runner.backend,
+            runner.inference_ms.p50,
+            runner.inference_ms.p99
+        )),
+        Some(_) => lines.push("a runner is connected and has no job".into()),
+        None => lines.push("no runner is connected".into()),
+    }
+    lines.push(format!(
+        "loop {:.0} Hz, {} ticks, {} missed; late {:.0} µs (p99 {:.0}, max {:.0}); bus {:.0} µs (p99 {:.0}){}",
+        status.rate_hz,
+        status.ticks,
+        status.missed,
+        status.lateness_us.p50,
+        status.lateness_us.p99,
+        status.lateness_us.max,
+        status.bus_us.p50,
+        status.bus_us.p99,
+        if status.realtime { "" } else { "; NOT real time" }
+    ));
+    for joint in &status.joints {
+        lines.push(format!(
+            "  {:<14} {:>7.3} rad  goal {:>7.3}  load {:>4.0} %  {:>3.0} °C  {:>4.1} V{}",
+            joint.name,
+            joint.position.0,
+            joint.command.0,
+            joint.load * 100.0,
+            joint.temperature.0,
+            joint.voltage.0,
+            if joint.errors == 0 {
+                String::new()
+            } else {
+                format!("  error bits 0x{:02x}", joint.errors)
+            }
+        ));
+    }
+    lines
+}

@@ -1,0 +1,233 @@
+//! The limiter against anything that may come.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::control::testing::joints;
+use crate::units::RadPerSec2;
+
+const PERIOD: f64 = 0.005;
+const TINY: f64 = 1e-9;
+
+fn limits() -> JointLimits {
+    JointLimits {
+        lower: Rad(-1.0),
+        upper: Rad(1.5),
+        velocity: RadPerSec(3.0),
+        acceleration: RadPerSec2(15.0),
+    }
+}
+
+fn at(position: f64, velocity: f64) -> JointVec<Measured> {
+    let measured = Measured {
+        position: Rad(position),
+        velocity: RadPerSec(velocity),
+    };
+    JointVec::repeat(measured, 1)
+}
+
+fn limiter_at(position: f64) -> Limiter {
+    Limiter::new(&JointVec::repeat(limits(), 1), PERIOD, &at(position, 0.0))
+}
+
+fn position(limiter: &Limiter) -> f64 {
+    limiter.command().positions().get(0).unwrap().0
+}
+
+fn speed(limiter: &Limiter) -> f64 {
+    limiter.velocities().get(0).unwrap().0
+}
+
+/// One tick of a joint that follows perfectly.
+fn tick(limiter: &mut Limiter, target: f64) -> f64 {
+    let measured = at(position(limiter), speed(limiter));
+    limiter.follow(&joints([target]), &measured);
+    position(limiter)
+}
+
+fn any_target() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        4 => -1.2..1.7f64,
+        1 => Just(f64::NAN),
+        1 => Just(f64::INFINITY),
+        1 => Just(f64::NEG_INFINITY),
+        1 => Just(-1.0),
+        1 => Just(1.5),
+        1 => Just(1e9),
+        1 => Just(-1e9),
+    ]
+}
+
+/// Targets that are each held for some ticks, drifting.
+fn any_targets() -> impl Strategy<Value = Vec<f64>> {
+    let piece = (any_target(), -0.03..0.03f64, 1..60usize);
+    prop::collection::vec(piece, 1..12).prop_map(|pieces| {
+        let drifting = |(target, drift, ticks): (f64, f64, usize)| {
+            (0..ticks).map(move |tick| target + drift * tick as f64)
+        };
+        pieces.into_iter().flat_map(drifting).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_limit_is_broken_on_any_tick(start in -1.0..1.5f64, targets in any_targets()) {
+        let mut limiter = limiter_at(start);
+        let (mut before, mut speed_before) = (start, 0.0);
+        for target in targets {
+            let now = tick(&mut limiter, target);
+            let speed = (now - before) / PERIOD;
+            prop_assert!((-1.0 - TINY..=1.5 + TINY).contains(&now), "position {now}");
+            prop_assert!(speed.abs() <= 3.0 + TINY, "speed {speed}");
+            let step: f64 = speed - speed_before;
+            prop_assert!(step.abs() <= 15.0 * PERIOD + TINY, "speed step {step}");
+            (before, speed_before) = (now, speed);
+        }
+    }
+
+    #[test]
+    fn no_goal_is_ever_beyond_the_stopping_distance(
+        start in -1.0..1.5f64,
+        ticks in prop::collection::vec((any_target(), -1.5..2.0f64, -5.0..5.0f64, any::<bool>()), 1..200),
+    ) {
+        let mut limiter = limiter_at(start);
+        let lead = limits().stopping_distance().0;
+        for (target, measured, velocity, brake) in ticks {
+            let (before, speed_before) = (position(&limiter), speed(&limiter));
+            let measured_now = at(measured, velocity);
+            if brake {
+                limiter.brake(&measured_now);
+            } else {
+                limiter.follow(&joints([target]), &measured_now);
+            }
+            let (now, speed) = (position(&limiter), speed(&limiter));
+            let ahead = (now - measured).abs();
+            prop_assert!(ahead <= lead + TINY, "{ahead} ahead");
+            prop_assert!(speed.abs() <= 3.0 + TINY);
+            if ahead < lead - TINY {
+                prop_assert!((now - before).abs() <= 3.0 * PERIOD + TINY);
+                prop_assert!((speed - speed_before).abs() <= 15.0 * PERIOD + TINY);
+            } else {
+                // Cut at the edge: less speed than braking would leave, never the other way.
+                let most = speed_before.abs() + 15.0 * PERIOD + TINY;
+                prop_assert!(speed.abs() <= most, "speed {speed} after {speed_before}");
+            }
+        }
+    }
+
+    #[test]
+    fn it_arrives_without_overshoot(start in -1.0..1.5f64, target in -1.0..1.5f64) {
+        let mut limiter = limiter_at(start);
+        let way = (target - start).abs();
+        // Bang-bang with full speed in between, and two ticks for rounding to whole ticks.
+        let best = if way > 0.6 { way / 3.0 + 0.2 } else { 2.0 * (way / 15.0).sqrt() };
+        let ticks = (best / PERIOD).ceil() as usize + 2;
+        for _ in 0..ticks {
+            let now = tick(&mut limiter, target);
+            prop_assert!((now - start).abs() <= way + TINY);
+        }
+        prop_assert!((position(&limiter) - target).abs() < TINY);
+        prop_assert!(speed(&limiter).abs() < 1e-6, "{}", speed(&limiter));
+    }
+}
+
+#[test]
+fn a_moving_target_is_followed_without_lag() {
+    let mut limiter = limiter_at(0.0);
+    for index in 0..600 {
+        let time = f64::from(index) * PERIOD;
+        let target = 0.6 * (2.0 * time).sin();
+        let now = tick(&mut limiter, target);
+        if index > 100 {
+            assert!(
+                (now - target).abs() < 1e-9,
+                "{} at tick {index}",
+                now - target
+            );
+        }
+    }
+}
+
+#[test]
+fn a_target_that_is_no_number_brakes() {
+    for nonsense in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let mut limiter = limiter_at(-0.9);
+        (0..40).for_each(|_| {
+            tick(&mut limiter, 1.5);
+        });
+        let speed_before = speed(&limiter);
+        tick(&mut limiter, nonsense);
+        assert!((speed_before - speed(&limiter) - 15.0 * PERIOD).abs() < TINY);
+        assert!(limiter.clamped().get(0).unwrap() > 0);
+    }
+}
+
+#[test]
+fn a_target_with_another_number_of_joints_brakes() {
+    let mut limiter = limiter_at(0.0);
+    limiter.follow(&joints([1.0, 1.0]), &at(0.0, 0.0));
+    assert_eq!(position(&limiter), 0.0);
+}
+
+#[test]
+fn braking_takes_as_long_as_the_acceleration_limit_says() {
+    let mut limiter = limiter_at(-0.9);
+    (0..60).for_each(|_| {
+        tick(&mut limiter, 1.5);
+    });
+    assert!((speed(&limiter) - 3.0).abs() < TINY);
+    let from = position(&limiter);
+    let mut ticks = 0;
+    while !limiter.at_rest() {
+        let measured = at(position(&limiter), speed(&limiter));
+        limiter.brake(&measured);
+        ticks += 1;
+    }
+    assert!(ticks <= 41, "{ticks}");
+    assert!(position(&limiter) - from <= limits().stopping_distance().0);
+}
+
+#[test]
+fn an_arm_outside_its_limits_stays_when_holding_and_comes_back_gently() {
+    let mut limiter = limiter_at(1.8);
+    limiter.brake(&at(1.8, 0.0));
+    assert_eq!(position(&limiter), 1.8);
+    let mut before = 1.8;
+    for _ in 0..400 {
+        let now = tick(&mut limiter, 1.0);
+        if before > 1.5 {
+            assert!(before - now <= 0.1 * 3.0 * PERIOD + TINY);
+        }
+        before = now;
+    }
+    assert!((before - 1.0).abs() < TINY);
+}
+
+#[test]
+fn a_blocked_joint_pulls_no_goal_beyond_the_stopping_distance() {
+    let mut limiter = limiter_at(0.0);
+    for _ in 0..400 {
+        limiter.follow(&joints([1.5]), &at(0.0, 0.0));
+        assert!(position(&limiter) <= limits().stopping_distance().0 + TINY);
+    }
+    // It braked on its way there: no cut was needed.
+    assert_eq!(limiter.clamped().get(0), Some(0));
+}
+
+#[test]
+fn a_joint_that_cannot_be_read_is_no_reason_for_a_jump() {
+    let mut limiter = limiter_at(0.0);
+    limiter.follow(&joints([1.0]), &at(f64::NAN, 0.0));
+    assert!(position(&limiter) > 0.0 && position(&limiter) < 0.001);
+}
+
+#[test]
+fn resynchronising_forgets_the_command() {
+    let mut limiter = limiter_at(0.0);
+    (0..40).for_each(|_| {
+        tick(&mut limiter, 1.0);
+    });
+    limiter.resynchronise(&at(-0.5, 0.0));
+    assert_eq!(position(&limiter), -0.5);
+    assert!(limiter.at_rest());
+}

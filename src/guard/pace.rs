@@ -1,0 +1,67 @@
+//! Absolute deadlines: when the next tick is due, how late it woke, what was missed.
+//!
+//! Real time: arithmetic only. Never catches up: a missed tick is counted and skipped.
+
+use crate::units::MonoTime;
+
+/// One wake-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wake {
+    /// Nanoseconds after the deadline.
+    pub late: u64,
+    /// Whole periods that passed without a tick.
+    pub missed: u32,
+}
+
+/// The row of deadlines.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    next: MonoTime,
+    period: u64,
+}
+
+impl Pace {
+    /// The first deadline is one period after `now`.
+    #[must_use]
+    pub fn new(now: MonoTime, period: std::time::Duration) -> Pace {
+        let period = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX).max(1);
+        Pace {
+            next: MonoTime(now.0 + period),
+            period,
+        }
+    }
+
+    /// The deadline to sleep until.
+    #[must_use]
+    pub fn deadline(&self) -> MonoTime {
+        self.next
+    }
+
+    /// Takes in that the loop woke at `now`, and moves on to the first deadline after it.
+    pub fn woke(&mut self, now: MonoTime) -> Wake {
+        let late = now.since(self.next);
+        let missed = late / self.period;
+        self.next = MonoTime(self.next.0 + (missed + 1) * self.period);
+        Wake {
+            late,
+            missed: u32::try_from(missed).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn missed_ticks_are_skipped_and_never_caught_up() {
+        let mut pace = Pace::new(MonoTime(0), Duration::from_nanos(100));
+        assert_eq!(pace.deadline(), MonoTime(100));
+        let on_time = pace.woke(MonoTime(103));
+        assert_eq!(on_time, Wake { late: 3, missed: 0 });
+        let held_up = pace.woke(MonoTime(455));
+        assert_eq!((held_up.late, held_up.missed), (255, 2));
+        assert_eq!(pace.deadline(), MonoTime(500), "in step with the first one");
+    }
+}

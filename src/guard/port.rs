@@ -1,0 +1,121 @@
+//! The arm behind the serial port, as the loop uses it.
+//!
+//! Owns the bus and the time each exchange may take. Errors of a write are counted by the bus and
+//! show in the next readings; a tick never waits longer than its share.
+//!
+//! Real time: reading and writing neither allocate nor log; opening does.
+
+use std::time::Duration;
+
+use super::{Boot, GuardError, settings};
+use crate::bus::feetech::register::Torque as WireTorque;
+use crate::bus::{Bus, Port, Ready, ServoSettings};
+use crate::cell::{Arm, Cell};
+use crate::control::{JointCommand, JointReading, Torque};
+use crate::messages::BusErrors;
+use crate::realtime;
+use crate::units::{JointVec, MonoTime};
+
+/// Servo-side limits stand this far outside ours: a second fence, not the first.
+const HEADROOM: f64 = 1.5;
+/// Share of a period that reading may take.
+const READ_SHARE: f64 = 0.6;
+/// Switching torque on reads back every servo; it happens while the arm stands.
+const TORQUE_ON: Duration = Duration::from_millis(40);
+
+/// The arm's bus in service.
+pub(super) struct ArmPort {
+    bus: Bus<Ready>,
+    read_ns: u64,
+    period_ns: u64,
+}
+
+impl ArmPort {
+    /// Opens the port and brings the servos into service. A fresh start refuses an arm with
+    /// problems; a takeover holds on to what is there.
+    ///
+    /// # Errors
+    /// One line naming port or servo and remedy. No torque was switched on.
+    pub(super) fn open(
+        cell: &Cell,
+        arm: &Arm,
+        boot: Boot,
+    ) -> Result<(ArmPort, Torque), GuardError> {
+        let hardware = |error: &dyn std::fmt::Display| GuardError::Hardware(error.to_string());
+        let servo_settings = servo_settings(cell, arm)?;
+        let port = Port::open(&cell.bus.port, cell.bus.baud).map_err(|e| hardware(&e))?;
+        let found = Bus::new(port, arm.calibration.clone()).find();
+        let bus = match boot {
+            Boot::Fresh => found.ready(&servo_settings),
+            Boot::Replacing => {
+                for problem in found.problems() {
+                    tracing::error!("taking over an arm with a problem: {problem}");
+                }
+                found.adopt(&servo_settings)
+            }
+        }
+        .map_err(|e| hardware(&e))?;
+        let torque = match bus.torque() {
+            WireTorque::On => Torque::On,
+            WireTorque::Off => Torque::Off,
+        };
+        let period_ns = realtime::nanos(settings::period(cell));
+        let port = ArmPort {
+            bus,
+            read_ns: (period_ns as f64 * READ_SHARE) as u64,
+            period_ns,
+        };
+        Ok((port, torque))
+    }
+
+    /// Reads all joints; waits at most its share of the period from `now`.
+    pub(super) fn read(&mut self, now: MonoTime) -> JointVec<JointReading> {
+        let readings = self.bus.read(MonoTime(now.0 + self.read_ns));
+        self.bus.in_joint_units(&readings)
+    }
+
+    /// Writes the goals. One that fails leaves the servos their last goals, which are safe stops.
+    pub(super) fn write(&mut self, command: &JointCommand) {
+        let deadline = self.deadline();
+        let _ = self.bus.write_goals(&command.positions(), deadline);
+    }
+
+    /// Torque on where the arm stands.
+    pub(super) fn torque_on(&mut self, command: &JointCommand) {
+        let deadline = MonoTime(realtime::now().0 + realtime::nanos(TORQUE_ON));
+        // An arm that did not take it is limp: its monitors tell within a few ticks.
+        let _ = self.bus.torque_on(&command.positions(), deadline);
+    }
+
+    /// Torque off in place.
+    pub(super) fn torque_off(&mut self) {
+        let deadline = self.deadline();
+        let _ = self.bus.torque_off(deadline);
+    }
+
+    pub(super) fn errors(&self) -> BusErrors {
+        self.bus.errors()
+    }
+
+    fn deadline(&self) -> MonoTime {
+        MonoTime(realtime::now().0 + self.period_ns)
+    }
+}
+
+fn servo_settings(cell: &Cell, arm: &Arm) -> Result<Vec<ServoSettings>, GuardError> {
+    arm.model
+        .names()
+        .iter()
+        .zip(arm.model.limits())
+        .map(|(name, limits)| {
+            let torque = cell
+                .limits
+                .iter()
+                .find(|(joint, _)| joint == name)
+                .map_or(1.0, |(_, limits)| limits.torque);
+            ServoSettings::beyond(limits, HEADROOM, torque).map_err(|error| {
+                GuardError::Configuration(format!("{}: {name}: {error}", cell.file.display()))
+            })
+        })
+        .collect()
+}

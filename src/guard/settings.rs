@@ -1,0 +1,40 @@
+//! From a cell to what the core and the bus are told.
+
+use std::time::Duration;
+
+use crate::cell::{Arm, Cell};
+use crate::control::{CoreConfig, MonitorConfig, PlanRules};
+
+/// The core's settings for `cell`. Where real-time priority was refused the runner's lease is
+/// the longer one: its heartbeat is held up like everybody.
+#[must_use]
+pub fn core_config(cell: &Cell, arm: &Arm, realtime: bool) -> CoreConfig {
+    let control = &cell.control;
+    let period = period(cell);
+    CoreConfig {
+        lease: if realtime {
+            control.lease
+        } else {
+            control.lease_without_realtime
+        },
+        first_plan: control.first_plan,
+        plans: PlanRules {
+            max_age: control.max_plan_age,
+            crossfade: control.crossfade,
+            ..PlanRules::default()
+        },
+        monitors: MonitorConfig {
+            max_temperature: cell.monitors.max_temperature,
+            min_voltage: cell.monitors.min_voltage,
+            max_voltage: cell.monitors.max_voltage,
+            ..MonitorConfig::default()
+        },
+        ..CoreConfig::new(arm.model.clone(), period)
+    }
+}
+
+/// Time between ticks.
+#[must_use]
+pub fn period(cell: &Cell) -> Duration {
+    Duration::from_secs_f64(1.0 / cell.control.rate_hz)
+}

@@ -1,0 +1,219 @@
+//! The loop: sleep to the deadline, read, decide, write, tell.
+//!
+//! Owns port, core, connections and measurements of the running guard. Everything is made in
+//! [`Shell::start`].
+//!
+//! Real time: no allocation, lock or log in [`Shell::run`] and below it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::clients::{Clients, Inbox};
+use super::pace::{Pace, Wake};
+use super::port::ArmPort;
+use super::status;
+use super::{Boot, GuardError, settings};
+use crate::cell::Cell;
+use crate::control::{Core, Inputs, JointReading, Step, TorqueAct};
+use crate::messages::channel::Listener;
+use crate::messages::{Cause, Telemetry};
+use crate::realtime;
+use crate::stats::Times;
+use crate::units::{JointVec, MonoTime};
+
+/// A running guard.
+pub(super) struct Shell {
+    core: Core,
+    port: ArmPort,
+    clients: Clients,
+    inbox: Inbox,
+    told_to_end: Arc<AtomicBool>,
+    pace: Pace,
+    pub(super) measured: Measurements,
+    pub(super) facts: status::Facts,
+}
+
+/// What the loop measures of itself.
+#[derive(Debug, Default)]
+pub(super) struct Measurements {
+    pub(super) lateness: Times,
+    pub(super) bus: Times,
+    pub(super) decide: Times,
+    pub(super) ticks: u64,
+    pub(super) missed: u64,
+    pub(super) last: JointVec<JointReading>,
+    pub(super) read_failures: JointVec<u64>,
+    pub(super) plan_captured_at: Option<(u64, MonoTime)>,
+}
+
+impl Shell {
+    /// Brings the bus up, listens, and asks the machine for real time.
+    ///
+    /// # Errors
+    /// One line. Nothing has moved and no torque was switched on.
+    pub(super) fn start(cell: &Cell, socket: &Path, boot: Boot) -> Result<Shell, GuardError> {
+        let configuration =
+            |error: &dyn std::fmt::Display| GuardError::Configuration(error.to_string());
+        let arm = cell.load_arm().map_err(|e| configuration(&e))?;
+        let told_to_end = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&told_to_end);
+        ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
+            .map_err(|error| GuardError::Hardware(format!("signals can't be caught: {error}")))?;
+        let listener = Listener::bind(socket).map_err(|error| {
+            GuardError::Hardware(format!(
+                "{} can't be listened on: {error}; `surehand shutdown` ends a controller that is running",
+                socket.display()
+            ))
+        })?;
+        let (port, torque) = ArmPort::open(cell, &arm, boot)?;
+        let grants = realtime::request(cell.control.priority);
+        for refused in [grants.fifo.as_ref().err(), grants.locked.as_ref().err()]
+            .into_iter()
+            .flatten()
+        {
+            tracing::warn!("NOT REAL TIME: {refused}; stops may take 100 ms. See docs/realtime.md");
+        }
+        if grants.fifo.is_err() && !cell.control.allow_without_realtime {
+            return Err(GuardError::Configuration(format!(
+                "{}: real-time priority was refused and `allow_without_realtime` is not set",
+                cell.file.display()
+            )));
+        }
+        let cause = match boot {
+            Boot::Fresh => Cause::Boot,
+            Boot::Replacing => Cause::GuardReplaced,
+        };
+        let config = settings::core_config(cell, &arm, grants.fifo.is_ok());
+        let core = Core::new(config, cause, torque).map_err(|e| configuration(&e))?;
+        let joints = arm.model.len();
+        let measured = Measurements {
+            last: JointVec::repeat(JointReading::default(), joints),
+            read_failures: JointVec::repeat(0, joints),
+            ..Measurements::default()
+        };
+        Ok(Shell {
+            core,
+            port,
+            clients: Clients::new(listener),
+            inbox: Inbox::default(),
+            told_to_end,
+            pace: Pace::new(realtime::now(), settings::period(cell)),
+            measured,
+            facts: status::Facts::new(cell, &arm, &grants),
+        })
+    }
+
+    /// Runs until the core lets the guard end.
+    pub(super) fn run(mut self) {
+        loop {
+            realtime::sleep_until(self.pace.deadline());
+            let now = realtime::now();
+            let wake = self.pace.woke(now);
+            if self.tick(now, wake) {
+                return;
+            }
+        }
+    }
+
+    /// One period; true when it was the last.
+    fn tick(&mut self, now: MonoTime, wake: Wake) -> bool {
+        let joints = self.port.read(now);
+        let read = realtime::now();
+        self.clients.poll(read, &mut self.inbox);
+        self.inbox.signals.told_to_end = self.told_to_end.load(Ordering::Relaxed);
+        let step = self.core.tick(&Inputs {
+            now,
+            missed: wake.missed,
+            joints,
+            link: self.clients.link(),
+            plan: self.clients.plan(),
+            signals: self.inbox.signals.clone(),
+        });
+        let decided = realtime::now();
+        self.write(&step);
+        let written = realtime::now();
+
+        self.measured.ticks += 1;
+        self.measured.missed += u64::from(wake.missed);
+        self.measured.lateness.record(wake.late);
+        self.measured.decide.record(decided.since(read));
+        self.measured
+            .bus
+            .record(read.since(now) + written.since(decided));
+        self.measured.note(joints, self.clients.plan(), &step);
+        self.tell(now, &step);
+        step.may_exit
+    }
+
+    fn write(&mut self, step: &Step<crate::control::JointCommand>) {
+        match (step.torque, &step.command) {
+            // A goal after it would switch torque on again.
+            (TorqueAct::Release, _) => self.port.torque_off(),
+            (TorqueAct::Enable, Some(command)) => {
+                self.port.torque_on(command);
+            }
+            (TorqueAct::Keep, Some(command)) => self.port.write(command),
+            (TorqueAct::Keep | TorqueAct::Enable, None) => {}
+        }
+    }
+
+    fn tell(&mut self, now: MonoTime, step: &Step<crate::control::JointCommand>) {
+        self.clients.answer(&self.inbox, &step.answers);
+        if let (Some(measured), Some(command)) = (self.core.measured(), self.core.positions()) {
+            self.clients.publish(Telemetry {
+                tick: self.measured.ticks,
+                at: now,
+                mode: step.mode,
+                cause: step.cause,
+                measured: measured.map(|joint| joint.position),
+                command,
+                plan_id: step.plan_id,
+                plan_end: step.plan_end,
+                refused: step.refused,
+            });
+        }
+        if self.clients.status_wanted() {
+            let status = status::status(self, now, step);
+            self.clients.send_status(status);
+        }
+    }
+
+    pub(super) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    pub(super) fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    pub(super) fn port(&self) -> &ArmPort {
+        &self.port
+    }
+}
+
+impl Measurements {
+    fn note(
+        &mut self,
+        joints: JointVec<JointReading>,
+        plan: Option<&crate::messages::Plan>,
+        step: &Step<crate::control::JointCommand>,
+    ) {
+        for ((last, failures), reading) in self
+            .last
+            .iter_mut()
+            .zip(self.read_failures.iter_mut())
+            .zip(&joints)
+        {
+            match reading {
+                JointReading::Fresh { .. } => *last = *reading,
+                JointReading::Missing(_) => *failures += 1,
+            }
+        }
+        if let Some(plan) = plan
+            && plan.id == step.plan_id
+        {
+            self.plan_captured_at = Some((plan.id, plan.captured_at));
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Whole processes for tests: the simulated arm, the controller on it, and what both did.
+
+#![allow(dead_code, reason = "each test file uses its part of the harness")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+/// The program under test.
+pub fn surehand() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_surehand"))
+}
+
+/// The project's folder.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A process that prints one JSON event a line; killed when dropped.
+pub struct Events {
+    child: Child,
+    lines: Receiver<Value>,
+    /// All events so far.
+    pub seen: Vec<Value>,
+}
+
+impl Events {
+    pub fn start(command: &mut Command) -> Events {
+        let mut child = command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let stdout = child.stdout.take().expect("standard output is piped");
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let event = serde_json::from_str(&line).unwrap_or(json!({"garbage": line}));
+                if sender.send(event).is_err() {
+                    break;
+                }
+            }
+        });
+        Events {
+            child,
+            lines,
+            seen: Vec::new(),
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the next event for which `wanted` is true.
+    pub fn wait(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(event) => {
+                    self.seen.push(event.clone());
+                    if wanted(&event) {
+                        return event;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    panic!("no event `{what}`; seen: {:#?}", self.seen);
+                }
+            }
+        }
+    }
+
+    /// Waits for a mode; gives its event.
+    pub fn wait_mode(&mut self, mode: &str) -> Value {
+        self.wait(mode, |e| e["event"] == "mode" && e["mode"] == mode)
+    }
+
+    /// Waits for the end.
+    pub fn wait_exit(&mut self, patience: Duration) -> ExitStatus {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the child can be waited for") {
+                while let Ok(event) = self.lines.recv_timeout(Duration::from_millis(200)) {
+                    self.seen.push(event);
+                }
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the program did not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Cells share the machine's few cores: one at a time.
+static ONE_CELL: Mutex<()> = Mutex::new(());
+
+/// The simulated arm in a process of its own.
+pub struct Sim {
+    _process: Events,
+    _turn: MutexGuard<'static, ()>,
+    pub pty: PathBuf,
+    pub http: String,
+}
+
+impl Sim {
+    pub fn start(seed: u64) -> Sim {
+        let turn = ONE_CELL.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut process = Events::start(surehand().args(["sim", "--seed", &seed.to_string()]));
+        let ready = process.wait("ready", |e| e["event"] == "ready");
+        Sim {
+            pty: ready["pty"].as_str().expect("a pty").into(),
+            http: ready["http"].as_str().expect("an address").into(),
+            _process: process,
+            _turn: turn,
+        }
+    }
+
+    pub fn state(&self) -> Value {
+        get(&self.http, "/state")
+    }
+
+    pub fn fault(&self, fault: &Value) {
+        request(&self.http, "POST", "/faults", &fault.to_string()).expect("a fault is taken");
+    }
+
+    pub fn clear_faults(&self) {
+        request(&self.http, "DELETE", "/faults", "").expect("faults are cleared");
+    }
+
+    /// Joint positions in the state's order.
+    pub fn positions(&self) -> Vec<f64> {
+        field(&self.state(), "position")
+    }
+
+    /// The goals written since `since_ns`.
+    pub fn goals(&self, since_ns: u64) -> Vec<Goals> {
+        goals(&get(&self.http, &format!("/wire?since_ns={since_ns}")))
+    }
+
+    /// A copy of the cell `template` on this arm's wires, in `folder`.
+    pub fn cell(&self, template: &str, folder: &Path) -> PathBuf {
+        let file = root().join("tests/cells").join(template);
+        let text = std::fs::read_to_string(&file).expect("the cell template is there");
+        let text = text
+            .replace("@ROOT@", &root().display().to_string())
+            .replace("@PTY@", &self.pty.display().to_string())
+            .replace("@HTTP@", &self.http);
+        let cell = folder.join(template);
+        std::fs::write(&cell, text).expect("the cell can be written");
+        cell
+    }
+}
+
+fn field(state: &Value, key: &str) -> Vec<f64> {
+    state["joints"]
+        .as_array()
+        .expect("joints")
+        .iter()
+        .map(|joint| joint[key].as_f64().expect("a number"))
+        .collect()
+}
+
+/// One goal write as the servos got it, counts by servo id from 1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Goals {
+    pub t_ns: u64,
+    pub counts: Vec<i32>,
+}
+
+/// The goal writes (sync write of register 42, two bytes) in a wire trace.
+pub fn goals(wire: &Value) -> Vec<Goals> {
+    wire.as_array()
+        .expect("a list of frames")
+        .iter()
+        .filter(|frame| frame["dir"] == "host")
+        .filter_map(|frame| {
+            let bytes = hex(frame["hex"].as_str()?);
+            let is_goal = bytes.get(4) == Some(&0x83)
+                && bytes.get(5) == Some(&42)
+                && bytes.get(6) == Some(&2);
+            is_goal.then(|| Goals {
+                t_ns: frame["t_ns"].as_u64().expect("a time"),
+                counts: bytes[7..bytes.len() - 1]
+                    .chunks_exact(3)
+                    .map(|entry| i32::from(entry[1]) | i32::from(entry[2]) << 8)
+                    .collect(),
+            })
+        })
+        .collect()
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    (0..text.len() / 2)
+        .map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hexadecimal"))
+        .collect()
+}
+
+/// The controller on an arm.
+pub struct Controller {
+    pub events: Events,
+    pub guard_pid: u32,
+    pub runner_pid: u32,
+    pub socket: PathBuf,
+}
+
+impl Controller {
+    /// `surehand run` on `cell` with more arguments.
+    pub fn run(cell: &Path, args: &[&str]) -> Controller {
+        let socket = cell.with_extension("sock");
+        let mut command = surehand();
+        command.arg("run").arg(cell).arg("--json").arg("--socket");
+        command.arg(&socket).args(args);
+        Controller::ready(Events::start(&mut command))
+    }
+
+    pub fn ready(mut events: Events) -> Controller {
+        let ready = events.wait("ready", |e| e["event"] == "ready");
+        let pid = |key: &str| u32::try_from(ready[key].as_u64().expect(key)).expect(key);
+        Controller {
+            guard_pid: pid("guard_pid"),
+            runner_pid: pid("runner_pid"),
+            socket: ready["socket"].as_str().expect("a socket").into(),
+            events,
+        }
+    }
+
+    pub fn status(&self) -> Value {
+        status(&self.socket).expect("the guard answers")
+    }
+
+    /// Waits until the status fulfils `wanted`.
+    pub fn wait_status(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let status = status(&self.socket);
+            if let Some(status) = &status
+                && wanted(status)
+            {
+                return status.clone();
+            }
+            assert!(Instant::now() < deadline, "never {what}: {status:#?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Runs an operator's verb; its exit code.
+    pub fn verb(&self, verb: &str) -> i32 {
+        let status = surehand()
+            .args([verb, "--socket"])
+            .arg(&self.socket)
+            .stdout(Stdio::null())
+            .status();
+        status.expect("the verb runs").code().expect("a code")
+    }
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        // A frozen runner takes no other signal first.
+        let guard = status(&self.socket).and_then(|s| s["guard_pid"].as_u64());
+        send_signal(self.runner_pid, Signal::KILL);
+        for pid in guard.into_iter().chain([u64::from(self.guard_pid)]) {
+            send_signal(u32::try_from(pid).unwrap_or(0), Signal::KILL);
+        }
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+pub fn status(socket: &Path) -> Option<Value> {
+    let output = surehand()
+        .args(["status", "--json", "--socket"])
+        .arg(socket)
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    serde_json::from_slice(&output.stdout).ok()
+}
+
+pub fn send_signal(pid: u32, signal: Signal) -> bool {
+    i32::try_from(pid)
+        .ok()
+        .and_then(Pid::from_raw)
+        .is_some_and(|pid| kill_process(pid, signal).is_ok())
+}
+
+pub fn now_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    u64::try_from(now.tv_sec).unwrap() * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap()
+}
+
+pub fn get(host: &str, path: &str) -> Value {
+    request(host, "GET", path, "").expect("the simulator answers")
+}
+
+pub fn request(host: &str, method: &str, path: &str, body: &str) -> Result<Value, String> {
+    let mut stream = TcpStream::connect(host).map_err(|e| e.to_string())?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .map_err(|e| e.to_string())?;
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .map_err(|e| e.to_string())?;
+    let mut answer = String::new();
+    stream
+        .read_to_string(&mut answer)
+        .map_err(|e| e.to_string())?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or("no answer")?;
+    if !head.starts_with("HTTP/1.1 2") {
+        return Err(format!("{head}\n{body}"));
+    }
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(body).map_err(|e| format!("{e}: {body}"))
+}
