@@ -10,12 +10,13 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use surehand::cell::{Cell, Overrides};
+use surehand::guard::settings;
 use surehand::policy::{Policy, backend};
+use surehand::runner::PolicyArm;
 use surehand::units::{JointVec, Rad};
 use surehand_sim::scene::Scene;
 
 use crate::Failure;
-use crate::arm;
 use crate::dataset::{Meta, Writer};
 use crate::expert::{Expert, Layout};
 use crate::rig::{Rig, Station};
@@ -67,8 +68,8 @@ impl Campaign {
         let job = cell.job(None)?;
         let start = cell.start_pose(job, &arm)?;
         let station = Arc::new(Station {
-            config: arm::core_config(&cell, &arm),
-            settings: arm::servo_settings(&cell, &arm),
+            config: settings::core_config(&cell, &arm, true),
+            settings: settings::servo_settings(&cell, &arm)?,
             arm,
         });
         let scene = Scene::pick_cube()?;
@@ -167,7 +168,7 @@ impl Campaign {
         report.covered = test.cover.map(str::to_owned);
         report.randomised = test.randomised;
         let load = || -> Result<Policy, Failure> {
-            let arm = Arc::new(arm::PolicyArm(self.station.arm.clone()));
+            let arm = Arc::new(PolicyArm(self.station.arm.clone()));
             let config = backend::Config::default();
             let cameras = ["overhead", "wrist"];
             Ok(Policy::load(test.package, arm, &cameras, &config)?)

@@ -8,7 +8,6 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-mod arm;
 mod campaign;
 mod dataset;
 mod disturbance;
