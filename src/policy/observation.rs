@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
-use super::arm::Arm;
+use super::embodiment::{Embodiment, index_of};
 use super::finding::Findings;
 use super::package::{Affine, Axis, Input, Package, Source, StateEntry, Units};
 use super::{PolicyError, backend};
@@ -78,7 +78,7 @@ struct Slot {
 pub struct Encoder {
     slots: Vec<Slot>,
     units: Units,
-    arm: Arc<Arm>,
+    arm: Arc<dyn Embodiment>,
     resizer: Resizer,
 }
 
@@ -86,14 +86,14 @@ impl Encoder {
     /// An encoder for `package` on this arm with these cameras; `None` after an error.
     pub fn new(
         package: &Package,
-        arm: &Arc<Arm>,
+        arm: &Arc<dyn Embodiment>,
         cameras: &[&str],
         findings: &mut Findings,
     ) -> Option<Encoder> {
         let slots: Vec<Option<Slot>> = package
             .inputs
             .iter()
-            .map(|input| slot(package, input, arm, cameras, findings))
+            .map(|input| slot(package, input, arm.as_ref(), cameras, findings))
             .collect();
         Some(Encoder {
             slots: slots.into_iter().collect::<Option<_>>()?,
@@ -111,7 +111,7 @@ impl Encoder {
         for slot in &mut self.slots {
             match &mut slot.feed {
                 Feed::State { values, normalise } => {
-                    let arm = &*self.arm;
+                    let arm = self.arm.as_ref();
                     for (index, (out, value)) in slot.data.iter_mut().zip(values).enumerate() {
                         let number = state_value(*value, observation, arm, self.units)?;
                         let normal = normalise.apply(index, number) as f32;
@@ -176,7 +176,7 @@ impl Encoder {
 fn slot(
     package: &Package,
     input: &Input,
-    arm: &Arm,
+    arm: &dyn Embodiment,
     cameras: &[&str],
     findings: &mut Findings,
 ) -> Option<Slot> {
@@ -222,16 +222,19 @@ fn slot(
 fn state_values(
     package: &Package,
     input: &Input,
-    arm: &Arm,
+    arm: &dyn Embodiment,
     findings: &mut Findings,
 ) -> Option<Vec<Value>> {
     const PLACE: &str = "manifest.json: hardware.robots[0].state";
     let width = input.shape.last().copied().unwrap_or(0);
     let Some(entries) = &package.robot.state else {
-        if width != arm.len() {
+        if width != arm.joints().len() {
             findings.error(
                 PLACE,
-                format!("it has {width} values, the arm {} joints", arm.len()),
+                format!(
+                    "it has {width} values, the arm {} joints",
+                    arm.joints().len()
+                ),
                 "name the values with order",
             );
             return None;
@@ -239,12 +242,12 @@ fn state_values(
         return Some((0..width).map(Value::Position).collect());
     };
     let mut find = |joint: &String| {
-        let index = arm.index(joint);
+        let index = index_of(arm, joint);
         if index.is_none() {
             findings.error(
                 format!("{PLACE}.order"),
                 format!("{joint:?} is no joint of the arm"),
-                format!("its joints are {}", arm.names_text()),
+                format!("its joints are {}", arm.joints().join(", ")),
             );
         }
         index
@@ -273,13 +276,13 @@ fn state_values(
 fn state_value(
     value: Value,
     observation: &Observation<'_>,
-    arm: &Arm,
+    arm: &dyn Embodiment,
     units: Units,
 ) -> Result<f64, PolicyError> {
     let angle = |joints: &JointVec<Rad>, index: usize| {
         joints
             .get(index)
-            .and_then(|angle| arm.value_of(index, angle, units))
+            .map(|angle| arm.to_units(index, angle, units))
             .ok_or(PolicyError::Joint { index })
     };
     match value {
