@@ -175,7 +175,8 @@ impl PlanFollower {
             });
         }
         let wait = plan.start.secs_from(now);
-        if plan.captured_at > now.offset_secs(TICK_SECS) || wait > self.rules.max_lead.as_secs_f64() {
+        if plan.captured_at > now.offset_secs(TICK_SECS) || wait > self.rules.max_lead.as_secs_f64()
+        {
             return Err(Refusal::Early);
         }
         if plan.end() <= now {

@@ -280,7 +280,8 @@ impl Report {
     }
 
     fn finish(mut self) -> Report {
-        self.mean_secs = (self.mean_secs / f64::from(self.succeeded.max(1)) * 100.0).round() / 100.0;
+        self.mean_secs =
+            (self.mean_secs / f64::from(self.succeeded.max(1)) * 100.0).round() / 100.0;
         self
     }
 }
