@@ -9,8 +9,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-mod arm;
 pub mod backend;
+mod embodiment;
 pub mod finding;
 mod observation;
 pub mod package;
@@ -18,7 +18,7 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
-pub use arm::{Arm, ToolOf};
+pub use embodiment::Embodiment;
 pub use observation::{Encoder, Observation, Picture};
 pub use package::{Package, PackageError};
 pub use plan::Decoder;
@@ -89,7 +89,7 @@ impl PolicyError {
 
 /// What about `package` does not fit this arm and these cameras.
 #[must_use]
-pub fn fits(package: &Package, arm: &Arc<Arm>, cameras: &[&str]) -> Vec<Finding> {
+pub fn fits(package: &Package, arm: &Arc<dyn Embodiment>, cameras: &[&str]) -> Vec<Finding> {
     let mut findings = Findings::default();
     let _encoder = Encoder::new(package, arm, cameras, &mut findings);
     let _decoder = Decoder::new(package, arm, &mut findings);
@@ -113,7 +113,7 @@ impl Policy {
     /// One line: the package is wrong, does not fit arm or cameras, or no backend runs it.
     pub fn load(
         dir: &Path,
-        arm: Arc<Arm>,
+        arm: Arc<dyn Embodiment>,
         cameras: &[&str],
         config: &backend::Config,
     ) -> Result<Policy, PolicyError> {

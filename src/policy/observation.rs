@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
-use super::arm::Arm;
+use super::embodiment::{Embodiment, index_of};
 use super::finding::Findings;
 use super::package::{Affine, Axis, Input, Package, Source, StateEntry, Units};
 use super::{PolicyError, backend};
@@ -63,7 +64,8 @@ enum Feed {
         height: u32,
         /// Byte to float, a table a colour.
         tables: Box<[[f32; 256]; 3]>,
-        scaled: Image<'static>,
+        /// A picture of another size is scaled into this first.
+        scaled: Vec<u8>,
     },
 }
 
@@ -78,7 +80,7 @@ struct Slot {
 pub struct Encoder {
     slots: Vec<Slot>,
     units: Units,
-    arm: Arc<Arm>,
+    arm: Arc<dyn Embodiment>,
     resizer: Resizer,
 }
 
@@ -86,14 +88,14 @@ impl Encoder {
     /// An encoder for `package` on this arm with these cameras; `None` after an error.
     pub fn new(
         package: &Package,
-        arm: &Arc<Arm>,
+        arm: &Arc<dyn Embodiment>,
         cameras: &[&str],
         findings: &mut Findings,
     ) -> Option<Encoder> {
         let slots: Vec<Option<Slot>> = package
             .inputs
             .iter()
-            .map(|input| slot(package, input, arm, cameras, findings))
+            .map(|input| slot(package, input, arm.as_ref(), cameras, findings))
             .collect();
         Some(Encoder {
             slots: slots.into_iter().collect::<Option<_>>()?,
@@ -111,7 +113,7 @@ impl Encoder {
         for slot in &mut self.slots {
             match &mut slot.feed {
                 Feed::State { values, normalise } => {
-                    let arm = &*self.arm;
+                    let arm = self.arm.as_ref();
                     for (index, (out, value)) in slot.data.iter_mut().zip(values).enumerate() {
                         let number = state_value(*value, observation, arm, self.units)?;
                         let normal = normalise.apply(index, number) as f32;
@@ -136,8 +138,9 @@ impl Encoder {
                     let rgb = if (picture.width, picture.height) == (*width, *height) {
                         picture.rgb
                     } else {
-                        scale(&mut self.resizer, picture, scaled).ok_or_else(missing)?;
-                        scaled.buffer()
+                        let size = (*width, *height);
+                        scale(&mut self.resizer, picture, size, scaled).ok_or_else(missing)?;
+                        scaled.as_slice()
                     };
                     if rgb.len() != slot.data.len() {
                         return Err(missing());
@@ -176,7 +179,7 @@ impl Encoder {
 fn slot(
     package: &Package,
     input: &Input,
-    arm: &Arm,
+    arm: &dyn Embodiment,
     cameras: &[&str],
     findings: &mut Findings,
 ) -> Option<Slot> {
@@ -208,7 +211,7 @@ fn slot(
                         input.normalise.apply(colour, byte as f64 / 255.0) as f32
                     })
                 })),
-                scaled: Image::new(*width, *height, PixelType::U8x3),
+                scaled: vec![0; *width as usize * *height as usize * 3],
             }
         }
     };
@@ -222,16 +225,19 @@ fn slot(
 fn state_values(
     package: &Package,
     input: &Input,
-    arm: &Arm,
+    arm: &dyn Embodiment,
     findings: &mut Findings,
 ) -> Option<Vec<Value>> {
     const PLACE: &str = "manifest.json: hardware.robots[0].state";
     let width = input.shape.last().copied().unwrap_or(0);
     let Some(entries) = &package.robot.state else {
-        if width != arm.len() {
+        if width != arm.joints().len() {
             findings.error(
                 PLACE,
-                format!("it has {width} values, the arm {} joints", arm.len()),
+                format!(
+                    "it has {width} values, the arm {} joints",
+                    arm.joints().len()
+                ),
                 "name the values with order",
             );
             return None;
@@ -239,12 +245,12 @@ fn state_values(
         return Some((0..width).map(Value::Position).collect());
     };
     let mut find = |joint: &String| {
-        let index = arm.index(joint);
+        let index = index_of(arm, joint);
         if index.is_none() {
             findings.error(
                 format!("{PLACE}.order"),
                 format!("{joint:?} is no joint of the arm"),
-                format!("its joints are {}", arm.names_text()),
+                format!("its joints are {}", arm.joints().join(", ")),
             );
         }
         index
@@ -273,13 +279,13 @@ fn state_values(
 fn state_value(
     value: Value,
     observation: &Observation<'_>,
-    arm: &Arm,
+    arm: &dyn Embodiment,
     units: Units,
 ) -> Result<f64, PolicyError> {
     let angle = |joints: &JointVec<Rad>, index: usize| {
         joints
             .get(index)
-            .and_then(|angle| arm.value_of(index, angle, units))
+            .map(|angle| arm.to_units(index, angle, units))
             .ok_or(PolicyError::Joint { index })
     };
     match value {
@@ -299,11 +305,20 @@ fn state_value(
     }
 }
 
-/// Scales `picture` to the size of `scaled`.
-fn scale(resizer: &mut Resizer, picture: &Picture<'_>, scaled: &mut Image<'_>) -> Option<()> {
-    let source = ImageRef::new(picture.width, picture.height, picture.rgb, PixelType::U8x3).ok()?;
+/// Scales `picture` to `width × height` in `scaled`.
+///
+/// Through the typed call: the general one would be compiled for every kind of pixel there is.
+fn scale(
+    resizer: &mut Resizer,
+    picture: &Picture<'_>,
+    (width, height): (u32, u32),
+    scaled: &mut [u8],
+) -> Option<()> {
+    let source =
+        TypedImageRef::<U8x3>::from_buffer(picture.width, picture.height, picture.rgb).ok()?;
+    let mut target = TypedImage::<U8x3>::from_buffer(width, height, scaled).ok()?;
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    resizer.resize(&source, scaled, &options).ok()
+    resizer.resize_typed(&source, &mut target, &options).ok()
 }
 
 /// Interleaved bytes to planes of floats.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::PolicyError;
-use super::arm::Arm;
+use super::embodiment::Embodiment;
 use super::finding::Findings;
 use super::observation::Observation;
 use super::package::{ActionLayout, Affine, Package, Timing, Units};
@@ -27,19 +27,28 @@ pub struct Decoder {
     width: usize,
     denormalise: Affine,
     timing: Timing,
-    arm: Arc<Arm>,
+    arm: Arc<dyn Embodiment>,
 }
 
 impl Decoder {
     /// A decoder for `package` on this arm; `None` after an error.
-    pub fn new(package: &Package, arm: &Arc<Arm>, findings: &mut Findings) -> Option<Decoder> {
+    pub fn new(
+        package: &Package,
+        arm: &Arc<dyn Embodiment>,
+        findings: &mut Findings,
+    ) -> Option<Decoder> {
         let layout = match &package.robot.action {
             ActionLayout::Tool { columns, tilt_rad } => Layout::Tool {
                 columns: *columns,
                 tilt: *tilt_rad,
             },
             ActionLayout::Joint(order) => Layout::Joint {
-                columns: columns(order.as_deref(), package.output.width, arm, findings)?,
+                columns: columns(
+                    order.as_deref(),
+                    package.output.width,
+                    arm.as_ref(),
+                    findings,
+                )?,
                 units: package.robot.action_units,
             },
         };
@@ -68,14 +77,17 @@ impl Decoder {
             Layout::Joint { columns, units } => {
                 let mut points = heapless::Vec::new();
                 for (step, row) in rows.enumerate() {
-                    let point: Option<JointVec<Rad>> = columns
+                    let point: JointVec<Rad> = columns
                         .iter()
                         .enumerate()
                         .map(|(joint, column)| {
-                            self.arm.angle_of(joint, self.value(row, *column), *units)
+                            let value = self.value(row, *column);
+                            self.arm.from_units(joint, value, *units)
                         })
                         .collect();
-                    let point = point.ok_or(PolicyError::NotFinite { step })?;
+                    if !point.iter().all(|angle| angle.0.is_finite()) {
+                        return Err(PolicyError::NotFinite { step });
+                    }
                     let _never_full = points.push(point);
                 }
                 Waypoints::Joint(points)
@@ -151,14 +163,17 @@ pub(super) fn finite(output: &[f32], width: usize) -> Result<(), PolicyError> {
 fn columns(
     order: Option<&[String]>,
     width: usize,
-    arm: &Arm,
+    arm: &dyn Embodiment,
     findings: &mut Findings,
 ) -> Option<Vec<usize>> {
     const PLACE: &str = "manifest.json: hardware.robots[0].action";
-    if width != arm.len() {
+    if width != arm.joints().len() {
         findings.error(
             PLACE,
-            format!("it has {width} values, the arm {} joints", arm.len()),
+            format!(
+                "it has {width} values, the arm {} joints",
+                arm.joints().len()
+            ),
             "use a policy that was trained on this arm",
         );
         return None;
@@ -167,12 +182,12 @@ fn columns(
         return Some((0..width).collect());
     };
     let mut columns = Vec::new();
-    for joint in arm.names() {
+    for joint in arm.joints() {
         let Some(column) = order.iter().position(|name| name == joint) else {
             findings.error(
                 format!("{PLACE}.order"),
                 format!("it lacks the arm's joint {joint:?}"),
-                format!("name {}", arm.names_text()),
+                format!("name {}", arm.joints().join(", ")),
             );
             return None;
         };

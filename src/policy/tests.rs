@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::arm::tests::{arm, small_arm};
 use super::backend::{Choice, Config};
+use super::embodiment::tests::arm;
 use super::*;
 use crate::messages::Waypoints;
 use crate::units::{JointVec, MonoTime, Rad};
@@ -34,7 +34,7 @@ fn config(choice: Choice) -> Config {
 }
 
 fn policy(name: &str) -> Policy {
-    let arm = Arc::new(arm(&SO101));
+    let arm = arm(&SO101);
     let mut policy = Policy::load(&package(name), arm, &CAMERAS, &config(Choice::BuiltIn)).unwrap();
     policy.warm_up().unwrap();
     policy
@@ -172,18 +172,21 @@ fn an_observation_that_is_not_finite_gives_no_plan() {
 
 #[test]
 fn a_package_that_does_not_fit_the_cell_is_refused_in_one_line() {
-    let load = |name: &str, arm: Arm, cameras: &[&str]| {
+    let load = |name: &str, arm: Arc<dyn Embodiment>, cameras: &[&str]| {
         let config = config(Choice::BuiltIn);
-        match Policy::load(&package(name), Arc::new(arm), cameras, &config) {
+        match Policy::load(&package(name), arm, cameras, &config) {
             Ok(_) => panic!("{name} fits"),
             Err(error) => error.to_string(),
         }
     };
     for (error, words) in [
-        (load("sway", small_arm(), &CAMERAS), "shoulder_pan"),
+        (
+            load("sway", arm(&["pan", "lift", "gripper"]), &CAMERAS),
+            "shoulder_pan",
+        ),
         (load("sway", arm(&SO101), &["wrist"]), "\"overhead\""),
         (
-            load("lerobot", small_arm(), &["top"]),
+            load("lerobot", arm(&["pan", "lift", "gripper"]), &["top"]),
             "6 values, the arm 3",
         ),
         (load("absent", arm(&SO101), &CAMERAS), "manifest.json"),
@@ -197,7 +200,7 @@ fn a_package_that_does_not_fit_the_cell_is_refused_in_one_line() {
 fn foreign_units_and_statistics_go_in_and_out() {
     // The graph hands the normalised state through; ranges are 1000…3000 about angle 0.
     let count = std::f64::consts::TAU / 4096.0;
-    let arm = Arc::new(arm(&SO101));
+    let arm = arm(&SO101);
     let config = config(Choice::BuiltIn);
     let mut policy = Policy::load(&package("studio"), arm, &["top"], &config).unwrap();
     policy.warm_up().unwrap();
