@@ -18,13 +18,13 @@ use crate::world::Snapshot;
 
 use cull::{Shadows, Tiles};
 use eye::Eye;
-pub use image::Image;
+pub use image::{Image, JpegError};
 use paint::{Linear, Paint};
 use solid::Placed;
 use stage::Stage;
 
 /// Rays a side of a pixel in pictures for people.
-const VIEW_SAMPLES: u32 = 3;
+const VIEW_SAMPLES: u32 = 4;
 
 /// Draws the pictures of one scene.
 pub struct Renderer {
@@ -93,7 +93,10 @@ impl Renderer {
     fn trace(&self, snapshot: &Snapshot, eye: &Eye, samples: u32) -> Vec<Linear> {
         let solids = self.stage.place(snapshot);
         let tiles = Tiles::new(&solids, eye);
-        let shadows = Shadows::new(&solids, self.paint.towards());
+        // Each ray of a pixel sees another point of the lamp: a lamp of some size, soft shadows.
+        let lamps: Vec<Shadows> = (0..samples * samples)
+            .map(|sub| Shadows::new(&solids, &self.paint.lamp_point(sub, samples)))
+            .collect();
         let [width, height] = eye.size();
         let mut pixels = Vec::with_capacity(width as usize * height as usize);
         let share = 1.0 / (samples * samples) as f32;
@@ -101,13 +104,13 @@ impl Renderer {
             for x in 0..width {
                 let near = tiles.at(x, y);
                 let mut light = Linear::zeros();
-                for sub in 0..samples * samples {
+                for (sub, shadows) in (0..).zip(&lamps) {
                     let offset = |n: u32| (n as f32 + 0.5) / samples as f32;
                     let ray = eye.ray(
                         x as f32 + offset(sub % samples),
                         y as f32 + offset(sub / samples),
                     );
-                    light += self.light(&solids, near, &shadows, eye.at(), &ray);
+                    light += self.light(&solids, near, shadows, eye.at(), &ray);
                 }
                 pixels.push(light * share);
             }

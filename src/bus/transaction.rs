@@ -565,3 +565,7 @@ fn wait(fd: BorrowedFd<'_>, events: PollFlags, deadline: MonoTime) -> Result<boo
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may panic")]
+mod tests;

@@ -11,6 +11,8 @@ mod frame;
 mod multipart;
 mod set;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod url;
 
 pub use check::{CameraFault, Check, Verdict};

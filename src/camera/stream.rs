@@ -85,7 +85,13 @@ impl Stream {
             if self.sequence() > before {
                 wait = BACKOFF.0;
             }
-            tracing::warn!(camera = %self.name, url = %self.url, %error, "camera stream lost; connecting again");
+            let (camera, url) = (&self.name, &self.url);
+            // Once a loss, not once an attempt.
+            if wait == BACKOFF.0 {
+                tracing::warn!(%camera, %url, %error, "camera stream lost; connecting again");
+            } else {
+                tracing::debug!(%camera, %url, %error, "camera still lost; connecting again");
+            }
             self.sender
                 .send_modify(|view| view.error = Some(Arc::new(error)));
             tokio::time::sleep(wait).await;

@@ -150,7 +150,7 @@ pub fn load(package: &Package, config: &Config) -> Result<Box<dyn Backend>, Back
             }
         },
     };
-    tracing::info!(backend = %backend.description(), threads = config.threads, "inference backend");
+    tracing::debug!(backend = %backend.description(), threads = config.threads, "inference backend");
     Ok(backend)
 }
 

@@ -15,6 +15,8 @@ pub mod finding;
 mod observation;
 pub mod package;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 pub use embodiment::Embodiment;
 pub use observation::{Encoder, Observation, Picture};

@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
-use super::PolicyError;
-use super::backend;
-use super::embodiment::Embodiment;
+use super::embodiment::{Embodiment, index_of};
 use super::finding::Findings;
 use super::package::{Affine, Axis, Input, Package, Source, StateEntry, Units};
+use super::{PolicyError, backend};
 use crate::units::{JointVec, MonoTime, Rad, RadPerSec};
 
 /// One camera's picture.
@@ -64,7 +64,8 @@ enum Feed {
         height: u32,
         /// Byte to float, a table a colour.
         tables: Box<[[f32; 256]; 3]>,
-        scaled: Image<'static>,
+        /// A picture of another size is scaled into this first.
+        scaled: Vec<u8>,
     },
 }
 
@@ -137,8 +138,9 @@ impl Encoder {
                     let rgb = if (picture.width, picture.height) == (*width, *height) {
                         picture.rgb
                     } else {
-                        scale(&mut self.resizer, picture, scaled).ok_or_else(missing)?;
-                        scaled.buffer()
+                        let size = (*width, *height);
+                        scale(&mut self.resizer, picture, size, scaled).ok_or_else(missing)?;
+                        scaled.as_slice()
                     };
                     if rgb.len() != slot.data.len() {
                         return Err(missing());
@@ -209,7 +211,7 @@ fn slot(
                         input.normalise.apply(colour, byte as f64 / 255.0) as f32
                     })
                 })),
-                scaled: Image::new(*width, *height, PixelType::U8x3),
+                scaled: vec![0; *width as usize * *height as usize * 3],
             }
         }
     };
@@ -227,26 +229,28 @@ fn state_values(
     findings: &mut Findings,
 ) -> Option<Vec<Value>> {
     const PLACE: &str = "manifest.json: hardware.robots[0].state";
-    let joints = arm.joints();
     let width = input.shape.last().copied().unwrap_or(0);
     let Some(entries) = &package.robot.state else {
-        if width != joints.len() {
+        if width != arm.joints().len() {
             findings.error(
                 PLACE,
-                format!("it has {width} values, the arm {} joints", joints.len()),
+                format!(
+                    "it has {width} values, the arm {} joints",
+                    arm.joints().len()
+                ),
                 "name the values with order",
             );
             return None;
         }
-        return Some((0..joints.len()).map(Value::Position).collect());
+        return Some((0..width).map(Value::Position).collect());
     };
     let mut find = |joint: &String| {
-        let index = joints.iter().position(|name| name == joint);
+        let index = index_of(arm, joint);
         if index.is_none() {
             findings.error(
                 format!("{PLACE}.order"),
                 format!("{joint:?} is no joint of the arm"),
-                format!("its joints are {}", joints.join(", ")),
+                format!("its joints are {}", arm.joints().join(", ")),
             );
         }
         index
@@ -301,11 +305,20 @@ fn state_value(
     }
 }
 
-/// Scales `picture` to the size of `scaled`.
-fn scale(resizer: &mut Resizer, picture: &Picture<'_>, scaled: &mut Image<'_>) -> Option<()> {
-    let source = ImageRef::new(picture.width, picture.height, picture.rgb, PixelType::U8x3).ok()?;
+/// Scales `picture` to `width × height` in `scaled`.
+///
+/// Through the typed call: the general one would be compiled for every kind of pixel there is.
+fn scale(
+    resizer: &mut Resizer,
+    picture: &Picture<'_>,
+    (width, height): (u32, u32),
+    scaled: &mut [u8],
+) -> Option<()> {
+    let source =
+        TypedImageRef::<U8x3>::from_buffer(picture.width, picture.height, picture.rgb).ok()?;
+    let mut target = TypedImage::<U8x3>::from_buffer(width, height, scaled).ok()?;
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    resizer.resize(&source, scaled, &options).ok()
+    resizer.resize_typed(&source, &mut target, &options).ok()
 }
 
 /// Interleaved bytes to planes of floats.

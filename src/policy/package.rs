@@ -16,6 +16,8 @@ mod graph;
 mod node;
 mod robot;
 mod stats;
+#[cfg(test)]
+mod tests;
 
 pub use files::FileError;
 pub use graph::{GraphError, Signature, Tensor, signature};

@@ -46,7 +46,7 @@ impl Decoder {
                 columns: columns(
                     order.as_deref(),
                     package.output.width,
-                    arm.joints(),
+                    arm.as_ref(),
                     findings,
                 )?,
                 units: package.robot.action_units,
@@ -81,7 +81,8 @@ impl Decoder {
                         .iter()
                         .enumerate()
                         .map(|(joint, column)| {
-                            self.arm.from_units(joint, self.value(row, *column), *units)
+                            let value = self.value(row, *column);
+                            self.arm.from_units(joint, value, *units)
                         })
                         .collect();
                     if !point.iter().all(|angle| angle.0.is_finite()) {
@@ -162,14 +163,17 @@ pub(super) fn finite(output: &[f32], width: usize) -> Result<(), PolicyError> {
 fn columns(
     order: Option<&[String]>,
     width: usize,
-    joints: &[String],
+    arm: &dyn Embodiment,
     findings: &mut Findings,
 ) -> Option<Vec<usize>> {
     const PLACE: &str = "manifest.json: hardware.robots[0].action";
-    if width != joints.len() {
+    if width != arm.joints().len() {
         findings.error(
             PLACE,
-            format!("it has {width} values, the arm {} joints", joints.len()),
+            format!(
+                "it has {width} values, the arm {} joints",
+                arm.joints().len()
+            ),
             "use a policy that was trained on this arm",
         );
         return None;
@@ -178,12 +182,12 @@ fn columns(
         return Some((0..width).collect());
     };
     let mut columns = Vec::new();
-    for joint in joints {
+    for joint in arm.joints() {
         let Some(column) = order.iter().position(|name| name == joint) else {
             findings.error(
                 format!("{PLACE}.order"),
                 format!("it lacks the arm's joint {joint:?}"),
-                format!("name {}", joints.join(", ")),
+                format!("name {}", arm.joints().join(", ")),
             );
             return None;
         };

@@ -14,6 +14,9 @@ camera matters, and moves as a pure function of the joints:
     teleport    sways, and asks for a jump of 3 rad once shoulder_pan has passed 0.15 rad
     beyond      joint actions that push shoulder_pan on and on, beyond its limit
     conv        a small convolutional network with random weights: numbers to compare, no motion
+    studio      as OpenVINO's physicalai writes packages: one camera, statistics in a file, no
+                units; its actions are the measured joints, so it sinks and is not for an arm
+    lerobot     the same with LeRobot's names, sizes known only at run time, and no chunk
 """
 
 import json
@@ -30,17 +33,19 @@ CHUNK, RATE_HZ, SIDE = 16, 15.0, 24
 TIMES = (np.arange(CHUNK) + 1) / RATE_HZ
 
 
+def tensor(name, *shape):
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+
 class Graph:
     """Nodes and constants under construction; every method gives the name of its output."""
 
     def __init__(self, state_width, action_width, side=SIDE):
         self.nodes, self.weights, self.count = [], [], 0
-        images = [f"images.{camera}" for camera in CAMERAS]
-        value = helper.make_tensor_value_info
-        self.inputs = [value("state", TensorProto.FLOAT, [1, state_width])]
-        self.inputs += [value(name, TensorProto.FLOAT, [1, 3, side, side]) for name in images]
-        self.output = value("action", TensorProto.FLOAT, [1, CHUNK, action_width])
-        self.images = images
+        self.images = [f"images.{camera}" for camera in CAMERAS]
+        self.inputs = [tensor("state", 1, state_width)]
+        self.inputs += [tensor(name, 1, 3, side, side) for name in self.images]
+        self.output = tensor("action", 1, CHUNK, action_width)
 
     def node(self, kind, *inputs, output=None, **attributes):
         self.count += 1
@@ -256,6 +261,132 @@ def make_conv():
     save("conv", graph, TOOL_STATE, TOOL_ACTION)
 
 
+STATISTICS = {
+    "state/mean": [1.0, 2.0, 3.0, 4.0, 5.0, 50.0],
+    "state/std": [10.0, 20.0, 30.0, 40.0, 50.0, 25.0],
+    "images/mean": [0.4, 0.5, 0.6],
+    "images/std": [0.2, 0.25, 0.3],
+    "action/mean": [-1.0, -2.0, -3.0, -4.0, -5.0, 40.0],
+    "action/std": [5.0, 10.0, 15.0, 20.0, 25.0, 12.5],
+}
+
+
+def save_statistics(path):
+    """The safetensors format: length of a JSON header, header, bytes."""
+    header, data = {}, b""
+    for key, values in STATISTICS.items():
+        values = np.asarray(values, np.float32)
+        shape = [3, 1, 1] if key.startswith("images") else list(values.shape)
+        offsets = [len(data), len(data) + values.nbytes]
+        header[key] = {"dtype": "F32", "shape": shape, "data_offsets": offsets}
+        data += values.tobytes()
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
+def save_foreign(name, graph, manifest):
+    directory = HERE / name
+    directory.mkdir(exist_ok=True)
+    graph.save(directory / f"{name}.onnx")
+    save_statistics(directory / "stats.safetensors")
+    text = json.dumps(manifest, indent=1)
+    (directory / "manifest.json").write_text(text + "\n")
+
+
+def feature(kind, name, shape):
+    return {
+        "class_path": "physicalai.inference.data.features.InferenceFeature",
+        "init_args": {"ftype": kind, "shape": shape, "name": name, "dtype": "float32"},
+    }
+
+
+def make_studio():
+    graph = Graph(6, 6)
+    graph.images = ["images"]
+    graph.inputs = [tensor("state", 1, 6), tensor("images", 1, 3, SIDE, SIDE)]
+    mean = graph.node("ReduceMean", "images", axes=[1, 2, 3], keepdims=1)
+    nothing = graph.node("Mul", mean, graph.constant(0.0))
+    nothing = graph.node("Reshape", nothing, graph.constant([1, 1, 1], np.int64))
+    state = graph.node("Reshape", "state", graph.constant([1, 1, 6], np.int64))
+    state = graph.node("Add", state, graph.constant(np.zeros((1, CHUNK, 6))))
+    graph.node("Add", state, nothing, output="action")
+    steps = {"mode": "mean_std", "artifact": "stats.safetensors"}
+    manifest = {
+        "format": "policy_package",
+        "version": "1.0",
+        "policy": {"name": "act", "source": {"repo_id": "user/act", "revision": "0"}},
+        "model": {
+            "n_obs_steps": 1,
+            "runner": {"type": "single_pass"},
+            "artifacts": {"onnx": "studio.onnx"},
+            "preprocessors": [
+                {"type": "to_float_tensor"},
+                {"type": "normalize", **steps, "features": ["state", "images"]},
+            ],
+            "postprocessors": [{"type": "denormalize", **steps, "features": ["action"]}],
+            "input_features": [
+                feature("STATE", "state", [6]),
+                feature("VISUAL", "images", [3, SIDE, SIDE]),
+            ],
+            "output_features": [],
+        },
+        "hardware": {
+            "robots": [
+                {
+                    "name": "main",
+                    "type": "SO-101",
+                    "state": {"shape": [6], "dtype": "float32", "order": JOINTS},
+                    "action": {"shape": [6]},
+                }
+            ],
+            "cameras": [{"name": "top", "shape": [3, SIDE, SIDE], "dtype": "uint8"}],
+        },
+        "metadata": {"created_by": "tests/packages/make.py"},
+    }
+    save_foreign("studio", graph, manifest)
+
+
+def make_lerobot():
+    graph = Graph(6, 6)
+    state, image = "observation.state", "observation.images.top"
+    graph.inputs = [tensor(state, "batch", 6), tensor(image, "batch", 3, "height", "width")]
+    graph.output = tensor("action", "batch", 6)
+    mean = graph.node("ReduceMean", image, axes=[1, 2, 3], keepdims=0)
+    nothing = graph.node("Mul", mean, graph.constant(0.0))
+    nothing = graph.node("Unsqueeze", nothing, graph.constant([1], np.int64))
+    graph.node("Add", state, nothing, output="action")
+    prefix = "physicalai.inference"
+    steps = {"mode": "mean_std", "stats_path": "stats.safetensors"}
+    manifest = {
+        "format": "policy_package",
+        "version": "1.0",
+        "policy": {"name": "act"},
+        "model": {
+            "runner": {"class_path": f"{prefix}.runners.SinglePass", "init_args": {}},
+            "artifacts": {"model": "lerobot.onnx"},
+            "preprocessors": [
+                {
+                    "class_path": f"{prefix}.preprocessors.StatsNormalizer",
+                    "init_args": {**steps, "features": ["observation.state"]},
+                }
+            ],
+            "postprocessors": [
+                {
+                    "class_path": f"{prefix}.postprocessors.StatsDenormalizer",
+                    "init_args": {**steps, "features": ["action"]},
+                }
+            ],
+        },
+        "hardware": {
+            "robots": [],
+            "cameras": [{"name": "top", "shape": [3, SIDE, SIDE], "dtype": "uint8"}],
+        },
+        "metadata": {},
+    }
+    save_foreign("lerobot", graph, manifest)
+
+
 if __name__ == "__main__":
     make_hold()
     make_joint_hold()
@@ -265,3 +396,5 @@ if __name__ == "__main__":
     make_beyond()
     make_circle()
     make_conv()
+    make_studio()
+    make_lerobot()

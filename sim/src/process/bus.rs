@@ -4,14 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::fd::OwnedFd;
 
 use super::pty::{OpenError, Pty};
 use super::schedule::{be_real_time, now_ns, timespec};
-use super::{SimError, Stop, lock};
+use super::threads::{Stop, Thread};
+use super::{SimError, lock};
 use crate::servo::Bank;
 
 /// Below a controller that runs at 80, above the physics.
@@ -21,12 +21,12 @@ const IDLE_NS: u64 = 200_000_000;
 /// ns after which an unplugged adapter is looked at again.
 const RETRY_NS: u64 = 100_000_000;
 
-/// The running thread.
+/// The running thread. Dropping it ends the thread, and with it the pty and the link to it.
 pub(super) struct Bus {
     control: Control,
     path: PathBuf,
     used: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
+    _thread: Thread,
 }
 
 /// How others reach the thread.
@@ -63,12 +63,6 @@ impl Bus {
     pub(super) fn in_use(&self) -> bool {
         self.used.load(Ordering::Acquire)
     }
-
-    /// Waits for the thread's end, which [`Stop`] asks for.
-    pub(super) fn join(self) {
-        self.control.wake();
-        let _ = self.thread.join();
-    }
 }
 
 /// Opens the pty and starts the thread.
@@ -97,20 +91,14 @@ pub(super) fn start(
         link,
         control: control.clone(),
         used: Arc::clone(&used),
-        stop,
+        stop: stop.clone(),
     };
-    let thread = std::thread::Builder::new()
-        .name("sim-bus".into())
-        .spawn(move || adapter.run(pty))
-        .map_err(|source| SimError::Start {
-            what: "the bus thread",
-            source,
-        })?;
+    let thread = Thread::start("sim-bus", stop, move || adapter.run(pty))?;
     Ok(Bus {
         control,
         path,
         used,
-        thread,
+        _thread: thread,
     })
 }
 

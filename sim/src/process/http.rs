@@ -1,40 +1,40 @@
-//! The HTTP server: ground truth, the wire log, faults and episodes.
+//! The HTTP server: pictures, ground truth, the wire log, faults and episodes.
 //! Owns addresses and documents; every answer about the cell comes from the physics thread.
+//! Never takes a lock that the bus or physics thread waits for.
 
 use std::net::SocketAddr;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, body::Bytes};
 use serde::{Deserialize, Serialize};
 
 use super::bus::Control;
+use super::cameras::{Cameras, VIEW};
 use super::physics::{Cell, Core};
-use super::{SimError, Stop, lock};
+use super::threads::{Stop, Thread};
+use super::{SimError, lock, streams};
 use crate::faults::Fault;
 use crate::workcell::{Pose, Truth};
 
 /// How often the server looks whether it should end.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// The running server.
+/// The page for people; `CAMERAS` in it is the list of camera names.
+const PAGE: &str = include_str!("page.html");
+
+/// The running server; dropping it ends it.
 pub(super) struct Server {
     address: SocketAddr,
-    thread: JoinHandle<()>,
+    _thread: Thread,
 }
 
 impl Server {
     pub(super) fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// Waits for the server's end, which [`Stop`] asks for.
-    pub(super) fn join(self) {
-        let _ = self.thread.join();
     }
 }
 
@@ -42,6 +42,7 @@ impl Server {
 struct Shared {
     cell: Cell,
     bus: Control,
+    cameras: Cameras,
 }
 
 /// Binds the address and starts serving.
@@ -49,6 +50,7 @@ pub(super) fn start(
     address: SocketAddr,
     cell: Cell,
     bus: Control,
+    cameras: Cameras,
     stop: Stop,
 ) -> Result<Server, SimError> {
     let cannot_listen = |source| SimError::Http { address, source };
@@ -64,31 +66,32 @@ pub(super) fn start(
         .build()
         .map_err(no_runtime)?;
     let router = Router::new()
+        .route("/", get(page))
+        .route("/cameras/{file}", get(camera))
+        .route("/{view}", get(view))
         .route("/state", get(state))
         .route("/wire", get(wire))
         .route("/faults", post(inject).delete(clear))
         .route("/episode", post(episode))
-        .with_state(Shared { cell, bus });
+        .with_state(Shared { cell, bus, cameras });
+    let ending = stop.clone();
     let serve = async move {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         tokio::select! {
             ended = axum::serve(listener, router) => ended,
             // Streams never end by themselves, so nothing is waited for.
-            () = stopped(&stop) => Ok(()),
+            () = stopped(&ending) => Ok(()),
         }
     };
-    let thread = std::thread::Builder::new()
-        .name("sim-http".into())
-        .spawn(move || {
-            if let Err(error) = runtime.block_on(serve) {
-                tracing::error!("the HTTP server ended: {error}");
-            }
-            runtime.shutdown_background();
-        })
-        .map_err(no_runtime)?;
+    let thread = Thread::start("sim-http", stop, move || {
+        if let Err(error) = runtime.block_on(serve) {
+            tracing::error!("the HTTP server ended: {error}");
+        }
+        runtime.shutdown_background();
+    })?;
     Ok(Server {
         address: bound,
-        thread,
+        _thread: thread,
     })
 }
 
@@ -123,6 +126,33 @@ impl Shared {
             let why = "the simulation is not running".to_owned();
             Refusal(StatusCode::SERVICE_UNAVAILABLE, why)
         })
+    }
+}
+
+async fn page(State(shared): State<Shared>) -> Result<Html<String>, Refusal> {
+    let names = shared.ask(|core| core.plant.cameras()).await?;
+    let names = serde_json::to_string(&names).map_err(bad)?;
+    Ok(Html(PAGE.replace("CAMERAS", &names)))
+}
+
+async fn camera(State(shared): State<Shared>, Path(file): Path<String>) -> Response {
+    picture(&shared, &file).await
+}
+
+async fn view(State(shared): State<Shared>, Path(file): Path<String>) -> Response {
+    match file.split_once('.') {
+        Some((VIEW, _)) => picture(&shared, &file).await,
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// `<name>.jpg` is one picture, `<name>.mjpg` a stream of them.
+async fn picture(shared: &Shared, file: &str) -> Response {
+    let (name, kind) = file.split_once('.').unwrap_or((file, ""));
+    match (shared.cameras.watch(name), kind) {
+        (Some(feed), "jpg") => streams::still(feed).await,
+        (Some(feed), "mjpg") => streams::moving(feed),
+        _ => (StatusCode::NOT_FOUND, "no such picture\n").into_response(),
     }
 }
 
@@ -164,11 +194,13 @@ async fn inject(
         Fault::Replug {} => Some(true),
         _ => None,
     };
+    let cameras = shared.cameras.clone();
     let t_ns = shared
         .ask(move |core| {
             fault.check(&core.plant.ids(), &core.plant.cameras())?;
             let now_ns = super::schedule::now_ns();
             lock(&core.bank).suffer(&fault, now_ns);
+            cameras.suffer(&fault, now_ns);
             Ok::<u64, crate::faults::FaultError>(now_ns)
         })
         .await?
@@ -182,6 +214,7 @@ async fn inject(
 
 async fn clear(State(shared): State<Shared>) -> Result<Json<serde_json::Value>, Refusal> {
     shared.ask(|core| lock(&core.bank).recover()).await?;
+    shared.cameras.recover();
     shared.bus.plug(true);
     Ok(Json(serde_json::json!({})))
 }

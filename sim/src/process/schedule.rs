@@ -43,6 +43,11 @@ pub(super) fn be_real_time(what: &str, priority: i32) {
     }
 }
 
+/// Gives way to every other thread of ordinary priority.
+pub(super) fn be_patient() {
+    let _ = rustix::process::setpriority_process(None, 10);
+}
+
 #[expect(
     unsafe_code,
     reason = "sched_setscheduler has no safe wrapper in rustix"

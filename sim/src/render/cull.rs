@@ -84,20 +84,20 @@ impl Shadows {
         }
         let cell = [0, 1].map(|axis| ((high[axis] - low[axis]) / CELLS as f32).max(1e-6));
         let mut lists = vec![Vec::new(); CELLS * CELLS];
-        for (i, list) in lists.iter_mut().enumerate() {
-            let corner = [
-                low[0] + cell[0] * (i % CELLS) as f32,
-                low[1] + cell[1] * (i / CELLS) as f32,
-            ];
-            *list = select(solids, |solid| {
-                let at = flat(solid);
-                let gap = [0, 1].map(|axis| {
-                    (corner[axis] - at[axis])
-                        .max(at[axis] - corner[axis] - cell[axis])
-                        .max(0.0)
-                });
-                gap[0].hypot(gap[1]) <= solid.bound()
+        for (number, solid) in (0u16..).zip(solids) {
+            let at = flat(solid);
+            let span = [0, 1].map(|axis| {
+                let index = |side: f32| {
+                    let cells = (at[axis] + side - low[axis]) / cell[axis];
+                    (cells.max(0.0) as usize).min(CELLS - 1)
+                };
+                index(-solid.bound())..=index(solid.bound())
             });
+            for row in span[1].clone() {
+                for column in span[0].clone() {
+                    lists[row * CELLS + column].push(number);
+                }
+            }
         }
         Self {
             towards: *towards,

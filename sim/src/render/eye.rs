@@ -25,8 +25,7 @@ impl Eye {
             .normalize();
         let down = forward.cross(&right);
         // Pixels are square, so the height alone gives the scale.
-        let pixel = 2.0 * (Vector3::from([look.fov, 0.0, 0.0]).cast::<f32>().x / 2.0).tan()
-            / size[1] as f32;
+        let pixel = 2.0 * (look.fov as f32 / 2.0).tan() / size[1] as f32;
         Self {
             at: mount * at,
             forward: mount * forward,

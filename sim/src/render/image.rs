@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use jpeg_encoder::{ColorType, Encoder, EncodingError};
+use jpeg_encoder::{ColorType, Encoder};
 
 use super::paint::Linear;
 
@@ -45,11 +45,10 @@ pub struct Image {
 
 /// Why a picture has no JPEG.
 #[derive(Debug, thiserror::Error)]
-#[error("a picture of {width} × {height} pixels cannot be a JPEG: {source}; make it smaller")]
+#[error("a picture of {width} × {height} pixels cannot be a JPEG; use sides of 1 to 65535 pixels")]
 pub struct JpegError {
     width: u32,
     height: u32,
-    source: EncodingError,
 }
 
 impl Image {
@@ -77,19 +76,11 @@ impl Image {
     /// # Errors
     /// When a side is 0 or longer than 65535 pixels.
     pub fn jpeg(&self) -> Result<Vec<u8>, JpegError> {
-        let error = |source| JpegError {
+        let unfit = || JpegError {
             width: self.width,
             height: self.height,
-            source,
         };
-        let side = |pixels: u32| {
-            u16::try_from(pixels).map_err(|_| {
-                error(EncodingError::ZeroImageDimensions {
-                    width: 0,
-                    height: 0,
-                })
-            })
-        };
+        let side = |pixels: u32| u16::try_from(pixels).map_err(|_| unfit());
         let mut bytes = Vec::new();
         Encoder::new(&mut bytes, QUALITY)
             .encode(
@@ -98,7 +89,7 @@ impl Image {
                 side(self.height)?,
                 ColorType::Rgb,
             )
-            .map_err(error)?;
+            .map_err(|_| unfit())?;
         Ok(bytes)
     }
 }

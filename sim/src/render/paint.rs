@@ -12,6 +12,8 @@ pub(super) type Linear = Vector3<f32>;
 
 /// m, how thick the table looks.
 const TABLE_THICKNESS: f32 = 0.02;
+/// Width of the lamp, as an angle seen from the scene, rad.
+const LAMP_SIZE: f32 = 0.10;
 /// Cells a side of the grain, and cells a metre along and across it.
 const GRAIN: usize = 512;
 const GRAIN_PER_M: [f32; 2] = [110.0, 520.0];
@@ -81,9 +83,13 @@ impl Paint {
         }
     }
 
-    /// Unit direction to the lamp.
-    pub(super) fn towards(&self) -> &Vector3<f32> {
-        &self.towards
+    /// Direction to one of `samples`² points of the lamp; with one sample, its middle.
+    pub(super) fn lamp_point(&self, sub: u32, samples: u32) -> Vector3<f32> {
+        let across = self.towards.cross(&Vector3::x()).normalize();
+        let along = self.towards.cross(&across);
+        let offset = |n: u32| LAMP_SIZE * ((n as f32 + 0.5) / samples as f32 - 0.5);
+        let (x, y) = (offset(sub % samples), offset(sub / samples));
+        (self.towards + across * y + along * x).normalize()
     }
 
     /// Distance and normal where a ray meets the table.

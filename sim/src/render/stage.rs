@@ -115,13 +115,11 @@ fn urdf_colour(robot: &Robot, visual: &Visual) -> Option<Colour> {
         named.color.as_ref()
     })?;
     let [red, green, blue, _] = colour.rgba.0;
-    let rgb = Vector3::new(red, green, blue).cast::<f32>();
-    Some([rgb.x, rgb.y, rgb.z])
+    Some([red, green, blue].map(|part| part as f32))
 }
 
 /// A URDF geometry as shapes; meshes have none.
 fn shapes(geometry: &Geometry) -> Vec<(Shape, Isometry3<f32>)> {
-    let real = |value: f64| Vector3::repeat(value).cast::<f32>().x;
     let still = Isometry3::identity();
     match geometry {
         Geometry::Box { size } => {
@@ -130,13 +128,13 @@ fn shapes(geometry: &Geometry) -> Vec<(Shape, Isometry3<f32>)> {
         }
         Geometry::Cylinder { radius, length } => vec![(
             Shape::Cylinder {
-                radius: real(*radius),
-                half_length: real(*length / 2.0),
+                radius: *radius as f32,
+                half_length: *length as f32 / 2.0,
             },
             still,
         )],
         Geometry::Capsule { radius, length } => {
-            let (radius, half_length) = (real(*radius), real(*length / 2.0));
+            let (radius, half_length) = (*radius as f32, *length as f32 / 2.0);
             let end = |z: f32| {
                 Isometry3::from_parts(Translation3::new(0.0, 0.0, z), UnitQuaternion::identity())
             };
@@ -154,7 +152,7 @@ fn shapes(geometry: &Geometry) -> Vec<(Shape, Isometry3<f32>)> {
         }
         Geometry::Sphere { radius } => vec![(
             Shape::Sphere {
-                radius: real(*radius),
+                radius: *radius as f32,
             },
             still,
         )],

@@ -307,9 +307,9 @@ pub(super) fn output(
     if !batch_of_one(tensor, &shape, findings) {
         return None;
     }
-    let (length, width) = match shape.as_slice() {
-        &[_, width] => (1, width),
-        &[_, length, width] => (length, width),
+    let (length, width) = match *shape.as_slice() {
+        [_, width] => (1, width),
+        [_, length, width] => (length, width),
         _ => return None,
     };
     if let Some(chunk) = chunk
