@@ -4,6 +4,7 @@
     unsafe_code,
     reason = "a global allocator can't be written without it; nothing but this test uses it"
 )]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -333,7 +333,8 @@ impl Loader<'_> {
             velocity: spec.velocity,
             acceleration: spec.acceleration,
         };
-        if !(limits.lower.0 < limits.upper.0) {
+        let ordered = limits.lower.0 < limits.upper.0;
+        if !ordered {
             return Err(self.error(
                 format!("joint `{name}` is left no range by the cell's limits"),
                 format!("its range is {lower:.3} to {upper:.3} rad"),

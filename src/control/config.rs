@@ -159,16 +159,17 @@ impl CoreConfig {
         if !positive.iter().all(|value| *value > 0.0) {
             return wrong("a seam, reach or encoder threshold", "above zero");
         }
-        if !(monitors.min_voltage.0 < monitors.max_voltage.0) {
+        let supply = monitors.min_voltage.0 < monitors.max_voltage.0;
+        if !supply {
             return wrong("the supply range", "min_voltage below max_voltage");
         }
         if !(self.plans.limit_slack.0 >= 0.0 && monitors.outside_limits.0 >= 0.0) {
             return wrong("a slack outside the joint limits", "zero or more");
         }
-        if monitors
-            .following_error
-            .is_some_and(|all| all.len() != self.model.len() || all.iter().any(|e| !(e.0 > 0.0)))
-        {
+        let following = monitors.following_error.is_none_or(|all| {
+            all.len() == self.model.len() && all.iter().all(|error| error.0 > 0.0)
+        });
+        if !following {
             return wrong("the following errors", "one for each joint, above zero");
         }
         Ok(())

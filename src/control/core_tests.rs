@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::control::testing::{PERIOD_NS, Rig, joints};
-use crate::control::{Inputs, JointReading, Link, ReadFault, Torque, TorqueAct};
+use crate::control::{Inputs, JointReading, Link, ReadFault, Torque, TorqueAct, ik};
 use crate::messages::{Cause, Mode, Refusal, Request, ToolSetpoint, Waypoints};
 use crate::units::{Celsius, JointVec, MonoTime, Rad, Volts};
 
@@ -85,7 +85,7 @@ fn readings_far_outside_the_limits_never_become_goals() {
     for _ in 0..10 {
         let step = rig.tick_with(|inputs| {
             for index in 0..6 {
-                alter(inputs, index, |position, _, _, _| *position = -3.14);
+                alter(inputs, index, |position, _, _, _| *position = -3.0);
             }
         });
         assert_eq!(step.command, None);
@@ -120,7 +120,7 @@ fn a_plan_is_followed_to_its_end_and_then_starved() {
 #[test]
 fn a_tool_plan_moves_the_tool_along_a_line() {
     let mut rig = Rig::started();
-    let from = super::super::ik::tool_of(&rig.core.config().model, &rig.command());
+    let from = ik::tool_of(&rig.core.config().model, &rig.command());
     let points = (0..=30).map(|index| ToolSetpoint {
         position: [
             from.position[0],
@@ -141,11 +141,11 @@ fn a_tool_plan_moves_the_tool_along_a_line() {
             step.cause,
             step.refused
         );
-        let tool = super::super::ik::tool_of(&rig.core.config().model, &rig.command());
+        let tool = ik::tool_of(&rig.core.config().model, &rig.command());
         assert!((tool.position[0] - from.position[0]).abs() < 1e-3);
         assert!((tool.position[2] - from.position[2]).abs() < 1e-3);
     }
-    let tool = super::super::ik::tool_of(&rig.core.config().model, &rig.command());
+    let tool = ik::tool_of(&rig.core.config().model, &rig.command());
     assert!((tool.position[1] - from.position[1] - 0.06).abs() < 5e-4);
 }
 
@@ -410,6 +410,35 @@ fn an_encoder_jump_stops_the_arm_without_a_jump_of_the_goal() {
 }
 
 #[test]
+fn an_encoder_that_stays_where_it_jumped_takes_its_goal_along() {
+    // A servo acts on its own encoder: left where it was, the goal would make it run.
+    let mut rig = Rig::moving();
+    rig.positions.as_mut_slice()[0] += 0.9;
+    let step = rig.run(60);
+    assert!(matches!(
+        step.cause,
+        Some(Cause::EncoderJump { joint: 0, .. })
+    ));
+    let goal = rig.command().get(0).unwrap().0;
+    let told = rig.positions.get(0).unwrap();
+    assert!((goal - told).abs() < 0.1, "goal {goal}, encoder {told}");
+}
+
+#[test]
+fn an_action_a_little_beyond_a_limit_is_clamped_and_counted() {
+    let mut rig = Rig::started();
+    let mut to = rig.command();
+    to.as_mut_slice()[5] = Rad(-0.174_533 - 0.05);
+    let points = [rig.command(), to, to].into_iter().collect();
+    rig.plan = Some(rig.plan_of(Waypoints::Joint(points), 500));
+    let step = rig.run(190);
+    assert_eq!(step.mode, Mode::Running);
+    assert!((rig.command().get(5).unwrap().0 + 0.174_533).abs() < 1e-9);
+    assert!(rig.core.clamped().get(5).unwrap() > 10);
+    assert_eq!(rig.core.clamped().get(0), Some(0));
+}
+
+#[test]
 fn a_blocked_joint_stops_the_arm_but_a_closed_gripper_does_not() {
     let mut rig = Rig::started();
     rig.blocked = Some(5);
@@ -488,14 +517,6 @@ fn plans_that_do_not_fit_are_refused_whole() {
         assert_eq!((step.mode, step.plan_id), (Mode::Running, 1));
         step.refused.unwrap().1
     };
-    let points = |plan: &mut crate::messages::Plan, f: fn(usize, &mut [Rad])| {
-        if let Waypoints::Joint(points) = &mut plan.waypoints {
-            for (index, point) in points.iter_mut().enumerate() {
-                f(index, point.as_mut_slice());
-            }
-        }
-    };
-    let _ = points;
     assert_eq!(refusal(|_, plan| plan.step_ns = 0), Refusal::Empty);
     assert_eq!(refusal(|_, plan| plan.id = 1), Refusal::OldId);
     assert_eq!(
@@ -548,7 +569,7 @@ fn plans_that_do_not_fit_are_refused_whole() {
     ));
     assert!(matches!(
         refusal(|rig, plan| {
-            let tool = super::super::ik::tool_of(&rig.core.config().model, &rig.command());
+            let tool = ik::tool_of(&rig.core.config().model, &rig.command());
             let away = (0..9).map(|index| ToolSetpoint {
                 position: [
                     tool.position[0],
@@ -612,7 +633,8 @@ proptest! {
                     let answer = rig.ask(request);
                     match request {
                         Request::Reset => reset |= answer.is_ok(),
-                        Request::Start => started = answer.is_ok() && reset,
+                        Request::Start => started |= answer.is_ok() && reset,
+                        Request::Pause => started &= answer.is_err(),
                         _ => {}
                     }
                 }

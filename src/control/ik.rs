@@ -20,20 +20,37 @@ use crate::arm::chain::ChainPose;
 use crate::messages::ToolSetpoint;
 use crate::units::{JointVec, MAX_JOINTS, Rad};
 
-/// Most iterations towards the whole setpoint.
-const ITERATIONS: u32 = 30;
-/// Most iterations that put the position first where the whole can't be reached.
-const POSITION_FIRST_ITERATIONS: u32 = 16;
+/// One way of searching.
+struct Stage {
+    /// One metre of position error weighs as much as this many radians of tilt or roll.
+    metre: f64,
+    /// Most iterations.
+    iterations: u32,
+    /// Whether a step that makes it worse is taken back and tried again shorter. Right where an
+    /// error remains (undamped steps swing about the optimum); where none does, it only delays.
+    downhill: bool,
+}
+
+/// Towards the whole setpoint.
+const WHOLE: Stage = Stage {
+    metre: 10.0,
+    iterations: 30,
+    downhill: false,
+};
+/// Where the whole can't be reached: the position first.
+const POSITION_FIRST: Stage = Stage {
+    metre: 1000.0,
+    iterations: 20,
+    downhill: true,
+};
 /// Good enough, metres and radians.
 const TOLERANCE: f64 = 1e-7;
 /// Largest step of a joint in one iteration, radians.
 const LARGEST_STEP: f64 = 0.5;
-/// One metre of position error weighs as much as this many radians of tilt or roll.
-const METRE: f64 = 10.0;
-/// The same when the position comes first.
-const METRE_FIRST: f64 = 1000.0;
 /// Damping per squared weighted error.
 const DAMPING: f64 = 0.05;
+/// A step downhill eases the damping by this, one uphill raises it by its square.
+const EASE: f64 = 3.0;
 /// Damping that is always there: keeps the equations solvable at a singularity.
 const LEAST_DAMPING: f64 = 1e-12;
 /// Iterations without progress before it gives up.
@@ -83,10 +100,13 @@ pub fn tool_of(model: &ArmModel, joints: &JointVec<Rad>) -> ToolSetpoint {
 /// position, and then the nearest tilt and roll.
 #[must_use]
 pub fn solve(model: &ArmModel, target: &ToolSetpoint, seed: &JointVec<Rad>) -> Solution {
-    let mut search = Search::new(model, target, &model.chain_of(seed));
-    search.run(METRE, ITERATIONS);
+    let from = model.chain_of(seed);
+    let mut search = Search::new(model, target, &from);
+    search.run(&WHOLE);
     if !search.done() {
-        search.run(METRE_FIRST, POSITION_FIRST_ITERATIONS);
+        // From the seed again: tick after tick the same compromise is found beside the last.
+        search = Search::new(model, target, &from);
+        search.run(&POSITION_FIRST);
     }
     search.solution(seed)
 }
@@ -140,7 +160,7 @@ fn van_der_corput(mut index: u32, base: u32) -> f64 {
 /// How bad a solution is, the position first.
 fn merit(solution: &Solution) -> f64 {
     let angles = solution.tilt_error.hypot(solution.roll_error);
-    (solution.position_error * METRE_FIRST).hypot(angles)
+    (solution.position_error * POSITION_FIRST.metre).hypot(angles)
 }
 
 fn pan(angles: &JointVec<f64>) -> f64 {
@@ -239,30 +259,34 @@ impl<'a> Search<'a> {
         self.best_error.amax() <= TOLERANCE
     }
 
-    /// Iterates from the best so far, with one metre weighing `metre` radians.
-    fn run(&mut self, metre: f64, iterations: u32) {
+    fn run(&mut self, stage: &Stage) {
+        let metre = stage.metre;
         let weights = Error5::new(metre, metre, metre, 1.0, 1.0);
-        self.angles = self.best;
-        self.best_error.fill(f64::INFINITY);
-        let mut least = f64::INFINITY;
-        let mut stalls = 0;
-        for _ in 0..iterations {
+        let (mut least, mut stalls, mut caution) = (f64::INFINITY, 0, 1.0);
+        let mut at_best = (Error5::zeros(), Jacobian5::zeros());
+        for _ in 0..stage.iterations {
             let (error, mut jacobian) = self.linearise();
-            let weighted = error.component_mul(&weights);
+            let mut weighted = error.component_mul(&weights);
+            for (mut row, weight) in jacobian.row_iter_mut().zip(weights.iter()) {
+                row *= *weight;
+            }
             let size = weighted.norm();
             stalls = if size < 0.99 * least { 0 } else { stalls + 1 };
             if size < least {
                 least = size;
                 self.best = self.angles;
                 self.best_error = error;
+                at_best = (weighted, jacobian);
+                caution = f64::max(caution / EASE, 1.0);
+            } else if stage.downhill {
+                self.angles = self.best;
+                (weighted, jacobian) = at_best;
+                caution *= EASE * EASE;
             }
             if self.done() || stalls >= STALLS {
                 return;
             }
-            for (mut row, weight) in jacobian.row_iter_mut().zip(weights.iter()) {
-                row *= *weight;
-            }
-            self.step(&weighted, jacobian);
+            self.step(&weighted, jacobian, caution);
             self.iterations += 1;
         }
     }
@@ -295,9 +319,9 @@ impl<'a> Search<'a> {
         (error, jacobian)
     }
 
-    /// One damped step; joints at a bound that it pushes outward are held there.
-    fn step(&mut self, error: &Error5, mut jacobian: Jacobian5) {
-        let damping = DAMPING * error.norm_squared() + LEAST_DAMPING;
+    /// One step, damped `caution` times as much as usual; joints at a bound that it pushes outward are held there.
+    fn step(&mut self, error: &Error5, mut jacobian: Jacobian5, caution: f64) {
+        let damping = caution * DAMPING * error.norm_squared() + LEAST_DAMPING;
         let limits = self.model.chain_limits();
         let mut step = SVector::<f64, MAX_JOINTS>::zeros();
         for _ in 0..MAX_JOINTS {

@@ -7,7 +7,7 @@
 mod clients;
 mod pace;
 mod port;
-mod settings;
+pub mod settings;
 mod shell;
 mod status;
 

@@ -9,15 +9,13 @@ use std::time::Duration;
 
 use super::{Boot, GuardError, settings};
 use crate::bus::feetech::register::Torque as WireTorque;
-use crate::bus::{Bus, Port, Ready, ServoSettings};
+use crate::bus::{Bus, Port, Ready};
 use crate::cell::{Arm, Cell};
 use crate::control::{JointCommand, JointReading, Torque};
 use crate::messages::BusErrors;
 use crate::realtime;
 use crate::units::{JointVec, MonoTime};
 
-/// Servo-side limits stand this far outside ours: a second fence, not the first.
-const HEADROOM: f64 = 1.5;
 /// Share of a period that reading may take.
 const READ_SHARE: f64 = 0.6;
 /// Switching torque on reads back every servo; it happens while the arm stands.
@@ -42,7 +40,7 @@ impl ArmPort {
         boot: Boot,
     ) -> Result<(ArmPort, Torque), GuardError> {
         let hardware = |error: &dyn std::fmt::Display| GuardError::Hardware(error.to_string());
-        let servo_settings = servo_settings(cell, arm)?;
+        let servo_settings = settings::servo_settings(cell, arm)?;
         let port = Port::open(&cell.bus.port, cell.bus.baud).map_err(|e| hardware(&e))?;
         let found = Bus::new(port, arm.calibration.clone()).find();
         let bus = match boot {
@@ -77,14 +75,14 @@ impl ArmPort {
     /// Writes the goals. One that fails leaves the servos their last goals, which are safe stops.
     pub(super) fn write(&mut self, command: &JointCommand) {
         let deadline = self.deadline();
-        let _ = self.bus.write_goals(&command.positions(), deadline);
+        let _ = self.bus.write_goals(command, deadline);
     }
 
     /// Torque on where the arm stands.
     pub(super) fn torque_on(&mut self, command: &JointCommand) {
         let deadline = MonoTime(realtime::now().0 + realtime::nanos(TORQUE_ON));
         // An arm that did not take it is limp: its monitors tell within a few ticks.
-        let _ = self.bus.torque_on(&command.positions(), deadline);
+        let _ = self.bus.torque_on(command, deadline);
     }
 
     /// Torque off in place.
@@ -100,22 +98,4 @@ impl ArmPort {
     fn deadline(&self) -> MonoTime {
         MonoTime(realtime::now().0 + self.period_ns)
     }
-}
-
-fn servo_settings(cell: &Cell, arm: &Arm) -> Result<Vec<ServoSettings>, GuardError> {
-    arm.model
-        .names()
-        .iter()
-        .zip(arm.model.limits())
-        .map(|(name, limits)| {
-            let torque = cell
-                .limits
-                .iter()
-                .find(|(joint, _)| joint == name)
-                .map_or(1.0, |(_, limits)| limits.torque);
-            ServoSettings::beyond(limits, HEADROOM, torque).map_err(|error| {
-                GuardError::Configuration(format!("{}: {name}: {error}", cell.file.display()))
-            })
-        })
-        .collect()
 }

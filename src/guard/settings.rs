@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
+use super::GuardError;
+use crate::bus::ServoSettings;
 use crate::cell::{Arm, Cell};
 use crate::control::{CoreConfig, MonitorConfig, PlanRules};
+
+/// Servo-side limits stand this far outside ours: a second fence, not the first.
+const HEADROOM: f64 = 1.5;
 
 /// The core's settings for `cell`. Where real-time priority was refused the runner's lease is
 /// the longer one: its heartbeat is held up like everybody.
@@ -37,4 +42,26 @@ pub fn core_config(cell: &Cell, arm: &Arm, realtime: bool) -> CoreConfig {
 #[must_use]
 pub fn period(cell: &Cell) -> Duration {
     Duration::from_secs_f64(1.0 / cell.control.rate_hz)
+}
+
+/// What each servo is told of its own speed, acceleration and torque limits.
+///
+/// # Errors
+/// When the cell's limits do not fit a servo's registers.
+pub fn servo_settings(cell: &Cell, arm: &Arm) -> Result<Vec<ServoSettings>, GuardError> {
+    arm.model
+        .names()
+        .iter()
+        .zip(arm.model.limits())
+        .map(|(name, limits)| {
+            let torque = cell
+                .limits
+                .iter()
+                .find(|(joint, _)| joint == name)
+                .map_or(1.0, |(_, limits)| limits.torque);
+            ServoSettings::beyond(limits, HEADROOM, torque).map_err(|error| {
+                GuardError::Configuration(format!("{}: {name}: {error}", cell.file.display()))
+            })
+        })
+        .collect()
 }

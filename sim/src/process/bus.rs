@@ -4,14 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::fd::OwnedFd;
 
 use super::pty::{OpenError, Pty};
 use super::schedule::{be_real_time, now_ns, timespec};
-use super::{SimError, Stop, lock};
+use super::threads::{Stop, Thread};
+use super::{SimError, lock};
 use crate::servo::Bank;
 
 /// Below a controller that runs at 80, above the physics.
@@ -26,8 +26,7 @@ pub(super) struct Bus {
     control: Control,
     path: PathBuf,
     used: Arc<AtomicBool>,
-    stop: Stop,
-    thread: Option<JoinHandle<()>>,
+    _thread: Thread,
 }
 
 /// How others reach the thread.
@@ -66,16 +65,6 @@ impl Bus {
     }
 }
 
-impl Drop for Bus {
-    fn drop(&mut self) {
-        self.stop.set();
-        self.control.wake();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
 /// Opens the pty and starts the thread.
 pub(super) fn start(
     bank: Arc<Mutex<Bank>>,
@@ -104,19 +93,12 @@ pub(super) fn start(
         used: Arc::clone(&used),
         stop: stop.clone(),
     };
-    let thread = std::thread::Builder::new()
-        .name("sim-bus".into())
-        .spawn(move || adapter.run(pty))
-        .map_err(|source| SimError::Start {
-            what: "the bus thread",
-            source,
-        })?;
+    let thread = Thread::start("sim-bus", stop, move || adapter.run(pty))?;
     Ok(Bus {
         control,
         path,
         used,
-        stop,
-        thread: Some(thread),
+        _thread: thread,
     })
 }
 

@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 
 use axum::body::Bytes;
 use tokio::sync::watch;
 
 use super::physics::Cell;
 use super::schedule::{be_patient, now_ns, sleep_until};
-use super::{SimError, Stop, lock};
+use super::threads::{Stop, Thread};
+use super::{SimError, lock};
 use crate::faults::{Fault, ends_at};
 use crate::render::{Image, Renderer};
 use crate::scene::{CameraScene, Scene};
@@ -97,22 +97,15 @@ impl Cameras {
     }
 }
 
-/// The running threads.
+/// The running threads; dropping it ends them.
 pub(super) struct Studio {
     cameras: Cameras,
-    threads: Vec<JoinHandle<()>>,
+    _threads: Vec<Thread>,
 }
 
 impl Studio {
     pub(super) fn cameras(&self) -> Cameras {
         self.cameras.clone()
-    }
-
-    /// Waits for the threads' end, which [`Stop`] asks for.
-    pub(super) fn join(self) {
-        for thread in self.threads {
-            let _ = thread.join();
-        }
     }
 }
 
@@ -136,22 +129,19 @@ pub(super) fn start(
     ]
     .into_iter()
     .map(|(name, scene, patient)| {
-        let (cameras, cell, stop) = (cameras.clone(), cell.clone(), stop.clone());
-        std::thread::Builder::new()
-            .name(name.into())
-            .spawn(move || {
-                if patient {
-                    be_patient();
-                }
-                Photographer::new(scene, seed, cameras, cell).run(&stop);
-            })
-            .map_err(|source| SimError::Start {
-                what: "a camera thread",
-                source,
-            })
+        let (cameras, cell, ending) = (cameras.clone(), cell.clone(), stop.clone());
+        Thread::start(name, stop.clone(), move || {
+            if patient {
+                be_patient();
+            }
+            Photographer::new(scene, seed, cameras, cell).run(&ending);
+        })
     })
     .collect::<Result<_, _>>()?;
-    Ok(Studio { cameras, threads })
+    Ok(Studio {
+        cameras,
+        _threads: threads,
+    })
 }
 
 /// The scene with the view as its only camera, and without a sensor's noise.

@@ -3,7 +3,6 @@
 //! Never takes a lock that the bus or physics thread waits for.
 
 use std::net::SocketAddr;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
@@ -16,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use super::bus::Control;
 use super::cameras::{Cameras, VIEW};
 use super::physics::{Cell, Core};
-use super::{SimError, Stop, lock, streams};
+use super::threads::{Stop, Thread};
+use super::{SimError, lock, streams};
 use crate::faults::Fault;
 use crate::workcell::{Pose, Truth};
 
@@ -26,20 +26,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The page for people; `CAMERAS` in it is the list of camera names.
 const PAGE: &str = include_str!("page.html");
 
-/// The running server.
+/// The running server; dropping it ends it.
 pub(super) struct Server {
     address: SocketAddr,
-    thread: JoinHandle<()>,
+    _thread: Thread,
 }
 
 impl Server {
     pub(super) fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// Waits for the server's end, which [`Stop`] asks for.
-    pub(super) fn join(self) {
-        let _ = self.thread.join();
     }
 }
 
@@ -79,26 +74,24 @@ pub(super) fn start(
         .route("/faults", post(inject).delete(clear))
         .route("/episode", post(episode))
         .with_state(Shared { cell, bus, cameras });
+    let ending = stop.clone();
     let serve = async move {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         tokio::select! {
             ended = axum::serve(listener, router) => ended,
             // Streams never end by themselves, so nothing is waited for.
-            () = stopped(&stop) => Ok(()),
+            () = stopped(&ending) => Ok(()),
         }
     };
-    let thread = std::thread::Builder::new()
-        .name("sim-http".into())
-        .spawn(move || {
-            if let Err(error) = runtime.block_on(serve) {
-                tracing::error!("the HTTP server ended: {error}");
-            }
-            runtime.shutdown_background();
-        })
-        .map_err(no_runtime)?;
+    let thread = Thread::start("sim-http", stop, move || {
+        if let Err(error) = runtime.block_on(serve) {
+            tracing::error!("the HTTP server ended: {error}");
+        }
+        runtime.shutdown_background();
+    })?;
     Ok(Server {
         address: bound,
-        thread,
+        _thread: thread,
     })
 }
 

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 
 /// A link that exists as long as this does.
 #[derive(Debug)]
-pub(super) struct Link(PathBuf);
+pub(super) struct Link {
+    path: PathBuf,
+    target: PathBuf,
+}
 
 impl Link {
     /// Makes `path` a link to `target`. An older link is replaced, anything else refused.
@@ -23,13 +26,19 @@ impl Link {
         std::fs::rename(&beside, path).inspect_err(|_| {
             let _ = std::fs::remove_file(&beside);
         })?;
-        Ok(Link(path.to_owned()))
+        Ok(Link {
+            path: path.to_owned(),
+            target: target.to_owned(),
+        })
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        // Another simulator may have taken the path over.
+        if std::fs::read_link(&self.path).is_ok_and(|target| target == self.target) {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -47,6 +56,17 @@ mod tests {
         drop(link);
         assert!(std::fs::symlink_metadata(&path).is_err());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_link_that_another_took_over_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("arm");
+        let old = Link::make(&path, Path::new("/dev/zero")).unwrap();
+        let new = Link::make(&path, Path::new("/dev/null")).unwrap();
+        drop(old);
+        assert_eq!(std::fs::read_link(&path).unwrap(), Path::new("/dev/null"));
+        drop(new);
     }
 
     #[test]

@@ -13,16 +13,17 @@ mod physics;
 mod pty;
 mod schedule;
 mod streams;
+mod threads;
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::scene::{Scene, SceneError};
 use crate::workcell::Workcell;
+use threads::Stop;
 
 /// How often the main thread looks whether it is still wanted.
 const WANTED_EVERY: Duration = Duration::from_millis(250);
@@ -91,23 +92,86 @@ pub enum SimError {
     },
 }
 
-/// Tells every thread to end.
-#[derive(Debug, Clone, Default)]
-struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    fn set(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    fn is_set(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
 /// Locks, whatever became of the thread that held it before: the data are plain registers.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A running cell. Dropping it ends its threads and removes the link to the pty.
+pub struct Running {
+    // In this order: nothing is offered any more before what it needs is gone.
+    server: http::Server,
+    _studio: cameras::Studio,
+    _physics: physics::Physics,
+    bus: bus::Bus,
+    cameras: Vec<String>,
+    stop: Stop,
+}
+
+impl Running {
+    /// Starts the cell and comes back when it can be used.
+    ///
+    /// # Errors
+    /// When something it needs cannot be had; nothing is left behind then.
+    pub fn start(options: &SimOptions) -> Result<Running, SimError> {
+        let scene = match &options.scene {
+            Some(path) => Scene::load(path)?,
+            None => Scene::pick_cube()?,
+        };
+        let cameras = scene.cameras.iter().map(|it| it.name.clone()).collect();
+        let seen = scene.clone();
+        let stop = Stop::default();
+        let (bank, plant) = Workcell::new(scene, options.seed).into_parts();
+        let bank = Arc::new(Mutex::new(bank));
+        let bus = bus::start(Arc::clone(&bank), options.pty.clone(), stop.clone())?;
+        let physics = physics::start(plant, bank, stop.clone())?;
+        let studio = cameras::start(&seen, options.seed, &physics.cell(), &stop)?;
+        let server = http::start(
+            options.http,
+            physics.cell(),
+            bus.control(),
+            studio.cameras(),
+            stop.clone(),
+        )?;
+        Ok(Running {
+            server,
+            _studio: studio,
+            _physics: physics,
+            bus,
+            cameras,
+            stop,
+        })
+    }
+
+    /// What a client opens: the link where one was asked for, else the device.
+    #[must_use]
+    pub fn pty(&self) -> &Path {
+        self.bus.path()
+    }
+
+    /// Where the HTTP server listens.
+    #[must_use]
+    pub fn http(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// The line of JSON that says that the cell is ready, and where.
+    #[must_use]
+    pub fn ready(&self) -> String {
+        serde_json::json!({
+            "event": "ready",
+            "pty": self.pty().to_string_lossy(),
+            "http": self.http().to_string(),
+            "cameras": self.cameras,
+        })
+        .to_string()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.set();
+    }
 }
 
 /// Runs the cell until SIGINT, SIGTERM or SIGHUP. Prints one line of JSON when it is ready.
@@ -115,66 +179,33 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// # Errors
 /// When something it needs cannot be had; nothing is left behind then.
 pub fn run(options: SimOptions) -> Result<(), SimError> {
-    let scene = match &options.scene {
-        Some(path) => Scene::load(path)?,
-        None => Scene::pick_cube()?,
-    };
-    let names: Vec<String> = scene.cameras.iter().map(|it| it.name.clone()).collect();
-    let seen = scene.clone();
-    let stop = Stop::default();
-    let on_signal = stop.clone();
+    let wanted = Stop::default();
+    let on_signal = wanted.clone();
     ctrlc::set_handler(move || on_signal.set()).map_err(|e| SimError::Start {
         what: "the signal handler",
         source: std::io::Error::other(e),
     })?;
+    let parent = rustix::process::getppid();
+    let running = Running::start(&options)?;
 
-    let (bank, plant) = Workcell::new(scene, options.seed).into_parts();
-    let bank = Arc::new(Mutex::new(bank));
-    let bus = bus::start(Arc::clone(&bank), options.pty.clone(), stop.clone())?;
-    let physics = physics::start(plant, bank, stop.clone())?;
-    let studio = cameras::start(&seen, options.seed, &physics.cell(), &stop)?;
-    let server = http::start(
-        options.http,
-        physics.cell(),
-        bus.control(),
-        studio.cameras(),
-        stop.clone(),
-    )?;
-
-    let ready = serde_json::json!({
-        "event": "ready",
-        "pty": bus.path(),
-        "http": server.address().to_string(),
-        "cameras": names,
-    });
     // Whoever started us may not read; that is no reason to end.
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{ready}").and_then(|()| out.flush());
+    let _ = writeln!(out, "{}", running.ready()).and_then(|()| out.flush());
     drop(out);
 
-    wait(&stop, &options, &bus);
-    server.join();
-    studio.join();
-    physics.join();
-    drop(bus);
-    Ok(())
-}
-
-/// Returns when the process is no longer wanted.
-fn wait(stop: &Stop, options: &SimOptions, bus: &bus::Bus) {
-    let parent = rustix::process::getppid();
     let mut unused = Duration::ZERO;
-    while !stop.is_set() {
+    while !wanted.is_set() {
         schedule::pause(WANTED_EVERY);
         let orphan = rustix::process::getppid() != parent;
-        if bus.in_use() || !orphan {
+        if running.bus.in_use() || !orphan {
             unused = Duration::ZERO;
         } else {
             unused += WANTED_EVERY;
         }
         if options.end_with_parent && unused >= UNUSED {
             tracing::info!("the parent process is gone and nobody uses the port: ending");
-            stop.set();
+            break;
         }
     }
+    Ok(())
 }

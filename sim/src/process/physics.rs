@@ -3,11 +3,11 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::schedule::{be_real_time, now_ns, sleep_until};
-use super::{SimError, Stop, lock};
+use super::threads::{Stop, Thread};
+use super::{SimError, lock};
 use crate::servo::{Bank, WireLog};
 use crate::workcell::Plant;
 
@@ -53,20 +53,15 @@ impl Cell {
     }
 }
 
-/// The running thread.
+/// The running thread; dropping it ends it.
 pub(super) struct Physics {
     cell: Cell,
-    thread: JoinHandle<()>,
+    _thread: Thread,
 }
 
 impl Physics {
     pub(super) fn cell(&self) -> Cell {
         self.cell.clone()
-    }
-
-    /// Waits for the thread's end, which [`Stop`] asks for.
-    pub(super) fn join(self) {
-        let _ = self.thread.join();
     }
 }
 
@@ -78,14 +73,14 @@ pub(super) fn start(plant: Plant, bank: Arc<Mutex<Bank>>, stop: Stop) -> Result<
         jobs,
         log: Arc::clone(&log),
     };
-    let thread = std::thread::Builder::new()
-        .name("sim-physics".into())
-        .spawn(move || run(Core { plant, bank }, &asked, &log, &stop))
-        .map_err(|source| SimError::Start {
-            what: "the physics thread",
-            source,
-        })?;
-    Ok(Physics { cell, thread })
+    let ending = stop.clone();
+    let thread = Thread::start("sim-physics", stop, move || {
+        run(Core { plant, bank }, &asked, &log, &ending)
+    })?;
+    Ok(Physics {
+        cell,
+        _thread: thread,
+    })
 }
 
 fn run(mut core: Core, jobs: &Receiver<Job>, log: &Mutex<WireLog>, stop: &Stop) {

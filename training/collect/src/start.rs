@@ -1,0 +1,90 @@
+//! Where a demonstration begins, and what happens to the cube on the way.
+//!
+//! Owns the variety that makes a policy robust beyond the one start pose of the job: other
+//! poses of the arm, and cubes that are moved or snatched away while the arm works.
+
+use rand::{Rng, RngExt};
+use surehand::arm::ArmModel;
+use surehand::control::ik;
+use surehand::messages::ToolSetpoint;
+use surehand::units::{JointVec, Rad};
+
+use crate::disturbance::gauss;
+use crate::expert::TILT;
+
+/// Share of demonstrations that begin near the job's own start.
+const NEAR_START: f64 = 0.5;
+/// Joint noise there, radians.
+const NEAR: f64 = 0.05;
+/// Chance that the cube is moved once in the episode.
+const MOVED: f64 = 0.15;
+/// Chance that the cube is snatched from the jaws once.
+const SNATCHED: f64 = 0.10;
+/// Elsewhere: polar about the pan axis and height, metres and radians.
+const RADIUS: [f64; 2] = [0.13, 0.27];
+const ANGLE: [f64; 2] = [-1.15, 0.8];
+const HEIGHT: [f64; 2] = [0.04, 0.11];
+
+/// What somebody does to the cube.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Mischief {
+    /// Nothing.
+    None,
+    /// It is put elsewhere at this time, seconds.
+    MoveAt(f64),
+    /// It is taken out of the jaws once it has been carried for this long, seconds.
+    SnatchAfter(f64),
+}
+
+/// Draws what somebody does to the cube.
+pub(crate) fn mischief(rng: &mut impl Rng) -> Mischief {
+    let draw: f64 = rng.random();
+    if draw < MOVED {
+        Mischief::MoveAt(rng.random_range(0.5..4.0))
+    } else if draw < MOVED + SNATCHED {
+        Mischief::SnatchAfter(rng.random_range(0.1..2.0))
+    } else {
+        Mischief::None
+    }
+}
+
+/// Draws where the joints are at the beginning; `cube` is where the cube lies.
+pub(crate) fn pose(
+    rng: &mut impl Rng,
+    model: &ArmModel,
+    start: &JointVec<Rad>,
+    pan_axis: [f64; 2],
+    cube: [f64; 2],
+) -> Vec<f64> {
+    let gripper = rng.random_range(-0.1..0.6);
+    let mut joints = *start;
+    if rng.random::<f64>() < NEAR_START {
+        joints = joints.map(|angle| Rad(angle.0 + NEAR * gauss(rng)));
+    } else {
+        for _ in 0..20 {
+            let radius = rng.random_range(RADIUS[0]..RADIUS[1]);
+            let angle = rng.random_range(ANGLE[0]..ANGLE[1]);
+            let position = [
+                pan_axis[0] + radius * angle.cos(),
+                pan_axis[1] + radius * angle.sin(),
+                rng.random_range(HEIGHT[0]..HEIGHT[1]),
+            ];
+            let near = (position[0] - cube[0]).hypot(position[1] - cube[1]) < 0.07;
+            let target = ToolSetpoint {
+                position,
+                tilt: TILT,
+                roll: ik::tool_of(model, start).roll + 0.5 * gauss(rng),
+                gripper,
+            };
+            let solution = ik::solve(model, &target, start);
+            if !near && solution.within(0.002, 0.05) {
+                joints = solution.joints;
+                break;
+            }
+        }
+    }
+    if let Some(last) = joints.as_mut_slice().last_mut() {
+        *last = Rad(gripper);
+    }
+    joints.iter().map(|angle| angle.0).collect()
+}

@@ -1,0 +1,160 @@
+"""Learns the pick-and-place policy from demonstrations, on a CPU.
+
+    python train.py --data data/demos --out out/policy.pt --steps 1500
+
+The figure that counts is success in closed loop (`surehand-collect evaluate`); the validation
+loss printed here only tells whether learning works at all.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dataset import Demonstrations
+from network import CAMERAS, Encoder, PickCube
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", nargs="+", required=True, help="folders of demonstrations")
+    parser.add_argument("--out", required=True, help="checkpoint to write")
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
+    parser.add_argument("--average", type=float, default=0.998, help="decay of averaged weights")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--bf16", action="store_true", help="convolve in bfloat16 (faster with AVX-512 BF16)"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", help="checkpoint to go on from")
+    return parser.parse_args()
+
+
+class Noise:
+    """Pixel noise cut anew from a sheet for every batch: drawing it would cost as much as a
+    convolution."""
+
+    def __init__(self, generator):
+        self.sheet = torch.randn(1 << 23, generator=generator)
+        self.generator = generator
+
+    def like(self, x):
+        start = torch.randint(len(self.sheet) - x.numel(), (1,), generator=self.generator)
+        return self.sheet[start : start + x.numel()].reshape(x.shape)
+
+
+def augment(images, noise, generator):
+    """Bytes to 0..1 with another brightness, gain per colour and pixel noise for each picture."""
+    x = plain(images)
+    n = len(x)
+    gain = 1.0 + 0.15 * torch.randn(n, 1, 1, 1, generator=generator).clamp_(-2, 2)
+    tint = 1.0 + 0.05 * torch.randn(n, 3, 1, 1, generator=generator).clamp_(-2, 2)
+    lift = 0.06 * torch.randn(n, 1, 1, 1, generator=generator).clamp_(-2, 2)
+    grain = 0.02 * torch.rand(n, 1, 1, 1, generator=generator)
+    return (x * (gain * tint) + lift + noise.like(x) * grain).clamp_(0.0, 1.0)
+
+
+def plain(images):
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(255.0)
+
+
+def fit_scales(model, data, indices):
+    """Centre and scale of state and action, so that every output weighs about the same."""
+    state, action = data.state[indices], data.action[indices]
+    model.state_mean.copy_(torch.from_numpy(state.mean(0)))
+    model.state_scale.copy_(torch.from_numpy(1.0 / (state.std(0) + 1e-3)))
+    model.action_mean.copy_(torch.from_numpy(action.mean(0)))
+    # One scale a quantity for early and late waypoints alike would drown the early ones, which
+    # are the ones that are executed; a scale a waypoint weighs them equally.
+    model.action_scale.copy_(torch.from_numpy(action.std(0) + 1e-4))
+
+
+def loss_of(model, data, indices, prepare):
+    target = torch.from_numpy(data.action[indices])
+    target = (target - model.action_mean) / model.action_scale
+    state = torch.from_numpy(data.state[indices])
+    pictures = [prepare(data.images(indices, camera)) for camera in CAMERAS]
+    return (model.normalised(state, *pictures) - target).abs()
+
+
+@torch.no_grad()
+def validate(model, data, indices):
+    """Mean absolute error of each action at the fourth waypoint, in its unit, and the loss."""
+    model.eval()
+    losses = []
+    for chunk in np.array_split(indices, max(1, len(indices) // 256)):
+        losses.append(loss_of(model, data, chunk, plain).mean(0) * len(chunk))
+    model.train()
+    mean = sum(losses) / len(indices)
+    return (mean * model.action_scale)[3].tolist(), mean.mean().item()
+
+
+def main():
+    args = arguments()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    generator = torch.Generator().manual_seed(args.seed)
+    order = np.random.default_rng(args.seed)
+    data = Demonstrations(args.data)
+    learn, held = data.split(0.04, args.seed)
+    held = order.permutation(held)[:1024]
+    held.sort()
+    print(f"{data.count} samples, {len(np.unique(data.episode))} episodes", flush=True)
+
+    Encoder.half = args.bf16
+    model = PickCube()
+    if args.start:
+        model.load_state_dict(torch.load(args.start, weights_only=True)["average"])
+    else:
+        fit_scales(model, data, learn)
+    model = model.to(memory_format=torch.channels_last)
+    average = {k: v.clone() for k, v in model.state_dict().items()}
+    optimiser = torch.optim.AdamW(model.parameters(), lr=args.rate, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, max_lr=args.rate, total_steps=args.steps, pct_start=0.15
+    )
+
+    noise = Noise(generator)
+
+    def prepare(images):
+        return augment(images, noise, generator)
+
+    began, running = time.monotonic(), None
+    for step in range(1, args.steps + 1):
+        batch = learn[order.integers(len(learn), size=args.batch)]
+        loss = loss_of(model, data, batch, prepare).mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        decay = min(args.average, step / (step + 10))
+        with torch.no_grad():
+            for key, value in model.state_dict().items():
+                average[key].lerp_(value, 1.0 - decay)
+        running = loss.item() if running is None else 0.98 * running + 0.02 * loss.item()
+        if step % 100 == 0 or step == args.steps:
+            seconds = time.monotonic() - began
+            line = {"step": step, "loss": round(running, 4), "seconds": round(seconds, 1)}
+            line["samples_per_second"] = round(step * args.batch / seconds)
+            if step % 500 == 0 or step == args.steps:
+                judge = PickCube()
+                judge.load_state_dict(average)
+                errors, line["held_out"] = validate(judge, data, held)
+                line["error"] = [round(e, 5) for e in errors]
+            print(json.dumps(line), flush=True)
+
+    out = Path(args.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    recipe = vars(args) | {"samples": int(data.count), "demonstrations": data.metas}
+    torch.save({"average": average, "recipe": recipe}, out)
+    print(f"wrote {out}")
+
+
+if __name__ == "__main__":
+    main()
