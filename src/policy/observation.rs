@@ -13,7 +13,7 @@ use super::embodiment::{Embodiment, index_of};
 use super::finding::Findings;
 use super::package::{Affine, Axis, Input, Package, Source, StateEntry, Units};
 use super::{PolicyError, backend};
-use crate::units::{JointVec, MonoTime, Rad, RadPerSec};
+use crate::units::{JointVec, MonoTime, Rad};
 
 /// One camera's picture.
 #[derive(Debug, Clone, Copy)]
@@ -35,8 +35,6 @@ pub struct Observation<'a> {
     pub pictures: Vec<Picture<'a>>,
     /// Joint positions as measured.
     pub measured: JointVec<Rad>,
-    /// Joint velocities as measured, where they are known.
-    pub velocity: Option<JointVec<RadPerSec>>,
     /// Joint positions as commanded.
     pub command: JointVec<Rad>,
 }
@@ -45,7 +43,6 @@ pub struct Observation<'a> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Value {
     Position(usize),
-    Velocity(usize),
     Lag(usize),
     Tool(Axis),
 }
@@ -108,7 +105,7 @@ impl Encoder {
     /// Puts `observation` into the inputs.
     ///
     /// # Errors
-    /// When a picture, a velocity or the tool's place is missing, or a joint is not finite.
+    /// When a picture or the tool's place is missing, or a joint is not finite.
     pub fn encode(&mut self, observation: &Observation<'_>) -> Result<(), PolicyError> {
         for slot in &mut self.slots {
             match &mut slot.feed {
@@ -259,20 +256,10 @@ fn state_values(
         .iter()
         .map(|entry| match entry {
             StateEntry::Position(joint) => find(joint).map(Value::Position),
-            StateEntry::Velocity(joint) => find(joint).map(Value::Velocity),
             StateEntry::Lag(joint) => find(joint).map(Value::Lag),
             StateEntry::Tool(axis) => Some(Value::Tool(*axis)),
         })
         .collect();
-    let velocity = |entry: &StateEntry| matches!(entry, StateEntry::Velocity(_));
-    if entries.iter().any(velocity) && package.robot.state_units != Units::Si {
-        findings.error(
-            PLACE,
-            "velocities are known in radians a second only",
-            "write \"units\": \"si\"",
-        );
-        return None;
-    }
     values.into_iter().collect()
 }
 
@@ -290,11 +277,6 @@ fn state_value(
     };
     match value {
         Value::Position(index) => angle(&observation.measured, index),
-        Value::Velocity(index) => observation
-            .velocity
-            .and_then(|velocity| velocity.get(index))
-            .map(|velocity| velocity.0)
-            .ok_or(PolicyError::Velocity { index }),
         Value::Lag(index) => {
             Ok(angle(&observation.command, index)? - angle(&observation.measured, index)?)
         }
