@@ -31,6 +31,11 @@ impl Pace {
         }
     }
 
+    /// Begins the row anew: the next deadline is one period after `now`.
+    pub fn restart(&mut self, now: MonoTime) {
+        self.next = MonoTime(now.0 + self.period);
+    }
+
     /// The deadline to sleep until.
     #[must_use]
     pub fn deadline(&self) -> MonoTime {
