@@ -272,7 +272,7 @@ fn state_value(
     let angle = |joints: &JointVec<Rad>, index: usize| {
         joints
             .get(index)
-            .map(|angle| arm.to_units(index, angle, units))
+            .map(|angle| arm.value_of(index, angle, units))
             .ok_or(PolicyError::Joint { index })
     };
     match value {
