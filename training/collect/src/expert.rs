@@ -214,7 +214,11 @@ impl Expert {
         // A funnel: the height follows from how far off the jaws are.
         let error = across.hypot(beside).hypot(0.02 * turn);
         let near_bin = flat_distance(tool, self.layout.bin) < 0.10;
-        let top = if near_bin { CARRY_HEIGHT } else { APPROACH_HEIGHT };
+        let top = if near_bin {
+            CARRY_HEIGHT
+        } else {
+            APPROACH_HEIGHT
+        };
         let funnel = GRASP_HEIGHT + 2.0 * (error - 0.004).max(0.0);
         let wanted = funnel.min(top);
         // Too low for this error: rise before going sideways.
@@ -296,10 +300,7 @@ impl Expert {
         let (_, after) = self.polar(sight.tool.position);
         let turned = wrap(after - before, PI) + self.layout.yaw_per_roll * wish.roll_rate * secs;
         sight.jaw_yaw += turned;
-        sight.gripper_command += limit(
-            wish.gripper - sight.gripper_command,
-            GRIPPER_SPEED * secs,
-        );
+        sight.gripper_command += limit(wish.gripper - sight.gripper_command, GRIPPER_SPEED * secs);
         let stop = if between && sight.gripper > self.layout.held_angle - HELD_WITHIN {
             self.layout.held_angle.min(sight.gripper)
         } else {
@@ -395,11 +396,7 @@ mod tests {
                     jaw_yaw: 1.52,
                     gripper: OPEN,
                     gripper_command: OPEN,
-                    cube: [
-                        0.0388 + radius * angle.cos(),
-                        radius * angle.sin(),
-                        0.0125,
-                    ],
+                    cube: [0.0388 + radius * angle.cos(), radius * angle.sin(), 0.0125],
                     cube_yaw: 0.3 * f64::from(i - j),
                 };
                 let secs = play(sight);

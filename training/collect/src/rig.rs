@@ -98,9 +98,8 @@ impl Rig {
 
     fn bring_up(&mut self) -> Result<(), Failure> {
         let settings = self.station.settings.clone();
-        let words = |value: fn(&ServoSettings) -> i32| -> Vec<i32> {
-            settings.iter().map(value).collect()
-        };
+        let words =
+            |value: fn(&ServoSettings) -> i32| -> Vec<i32> { settings.iter().map(value).collect() };
         let at = self.cell.now_ns();
         let registers = [
             (WRITE_ACCELERATION, words(ServoSettings::acceleration)),
