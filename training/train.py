@@ -119,6 +119,9 @@ def main():
         optimiser, max_lr=args.rate, total_steps=args.steps, pct_start=0.15
     )
 
+    out = Path(args.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    recipe = vars(args) | {"samples": int(data.count), "demonstrations": data.metas}
     noise = Noise(generator)
 
     def prepare(images):
@@ -147,12 +150,9 @@ def main():
                 judge.load_state_dict(average)
                 errors, line["held_out"] = validate(judge, data, held)
                 line["error"] = [round(e, 5) for e in errors]
+                torch.save({"average": average, "recipe": recipe}, out)
             print(json.dumps(line), flush=True)
 
-    out = Path(args.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    recipe = vars(args) | {"samples": int(data.count), "demonstrations": data.metas}
-    torch.save({"average": average, "recipe": recipe}, out)
     print(f"wrote {out}")
 
 

@@ -43,6 +43,7 @@ pub(crate) struct Test<'a> {
     pub(crate) package: &'a Path,
     pub(crate) cover: Option<&'a str>,
     pub(crate) randomised: bool,
+    pub(crate) trace: bool,
 }
 
 /// How often it went well.
@@ -184,7 +185,7 @@ impl Campaign {
                     self.scene.clone()
                 };
                 self.trial(&scene, seed)
-                    .evaluate(policy, self.plan_secs, test.cover)
+                    .evaluate(policy, self.plan_secs, test.cover, test.trace)
             },
             |seed, outcome| {
                 report.add(seed, &outcome);

@@ -90,6 +90,9 @@ enum Command {
         /// Change light and colours as in `collect`.
         #[arg(long)]
         randomised: bool,
+        /// Print what it does at every step, beside what the expert would do.
+        #[arg(long)]
+        trace: bool,
         /// Also write the report here.
         #[arg(long)]
         report: Option<PathBuf>,
@@ -127,12 +130,14 @@ fn run(cli: &Cli) -> Result<(), Failure> {
             package,
             cover,
             randomised,
+            trace,
             report,
         } => {
             let test = campaign::Test {
                 package,
                 cover: cover.as_deref(),
                 randomised: *randomised,
+                trace: *trace,
             };
             let result = campaign.evaluate(episodes.seed, episodes.episodes, &test)?;
             print_report(&result, report.as_deref())

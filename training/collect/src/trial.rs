@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use surehand::camera::Rgb8;
-use surehand::messages::Plan;
+use surehand::messages::{Plan, Waypoints};
 use surehand::policy::Policy;
 use surehand::units::{JointVec, MonoTime, Rad};
 use surehand_sim::scene::Scene;
@@ -158,6 +158,7 @@ impl Trial<'_> {
         policy: &mut Policy,
         period: f64,
         cover: Option<&str>,
+        trace: bool,
     ) -> Result<Outcome, Failure> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed ^ 0x5eed);
         let start: Vec<f64> = self.start.iter().map(|angle| angle.0).collect();
@@ -190,9 +191,14 @@ impl Trial<'_> {
                         _ => rig.picture(camera).map(Arc::new),
                     })
                     .collect::<Result<Vec<_>, _>>()?;
+                let plan = hand::ask(policy, &moment, &pictures)?;
+                if trace {
+                    self.trace(outcome.secs, &rig, &self.sight(&rig));
+                    self.compare(&rig, &plan);
+                }
                 pending = Some(Pending {
                     due: now.offset_secs(rng.random_range(LATENCY_SECS[0]..LATENCY_SECS[1])),
-                    plan: hand::ask(policy, &moment, &pictures)?,
+                    plan,
                 });
                 look_at = look_at.offset_secs(period);
             }
@@ -252,6 +258,24 @@ impl Trial<'_> {
             }
         }
         mischief
+    }
+
+    /// What the policy plans beside what the expert would.
+    fn compare(&self, rig: &Rig, plan: &Plan) {
+        let Waypoints::Tool(points) = &plan.waypoints else {
+            return;
+        };
+        let (base, _) = rig.tool(&rig.command());
+        let wanted = self.expert.rollout(&self.sight(rig));
+        for index in [1, 7] {
+            if let (Some(point), Some(wanted)) = (points.get(index), wanted.get(index)) {
+                let way: Vec<f64> = (0..3)
+                    .map(|axis| point.position[axis] - base.position[axis])
+                    .chain([point.roll - base.roll, point.gripper])
+                    .collect();
+                eprintln!("       {index}: policy {way:.4?} expert {wanted:.4?}");
+            }
+        }
     }
 
     fn trace(&self, secs: f64, rig: &Rig, sight: &Sight) {
