@@ -103,7 +103,6 @@ impl Runner {
         })
     }
 
-    #[expect(clippy::type_complexity, reason = "taken apart at its one caller")]
     fn start_beside(
         guard: &mut GuardProcess,
         setup: &Setup,
