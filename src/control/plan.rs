@@ -199,7 +199,7 @@ impl PlanFollower {
         let due = interpolate(plan, now);
         let mut joints = *present;
         if let Waypoints::Tool(_) = plan.waypoints {
-            let from = ik::tool_of(model, present);
+            let from = crate::arm::tool::tool_of(model, present);
             let distance = distance(&tool_point(&due).position, &from.position);
             if distance > self.rules.seam_metres {
                 return Err(Refusal::SeamTooFar {

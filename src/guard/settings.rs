@@ -17,7 +17,7 @@ const SILENT: Duration = Duration::from_millis(25);
 /// The core's settings for `cell`. Where real-time priority was refused the runner's lease is
 /// the longer one: its heartbeat is held up like everybody.
 #[must_use]
-pub(super) fn core_config(cell: &Cell, arm: &Arm, realtime: bool) -> CoreConfig {
+pub fn core_config(cell: &Cell, arm: &Arm, realtime: bool) -> CoreConfig {
     let control = &cell.control;
     let period = period(cell);
     let misses = (SILENT.as_secs_f64() / period.as_secs_f64())
@@ -48,7 +48,7 @@ pub(super) fn core_config(cell: &Cell, arm: &Arm, realtime: bool) -> CoreConfig 
 
 /// Time between ticks.
 #[must_use]
-pub(super) fn period(cell: &Cell) -> Duration {
+pub fn period(cell: &Cell) -> Duration {
     Duration::from_secs_f64(1.0 / cell.control.rate_hz)
 }
 
@@ -56,7 +56,7 @@ pub(super) fn period(cell: &Cell) -> Duration {
 ///
 /// # Errors
 /// When the cell's limits do not fit a servo's registers.
-pub(super) fn servo_settings(cell: &Cell, arm: &Arm) -> Result<Vec<ServoSettings>, GuardError> {
+pub fn servo_settings(cell: &Cell, arm: &Arm) -> Result<Vec<ServoSettings>, GuardError> {
     arm.model
         .names()
         .iter()

@@ -1,8 +1,8 @@
 //! The cell's arm as policies meet it: names, units and where its tool is.
 
 use crate::arm::conventions::Convention;
+use crate::arm::tool::tool_of;
 use crate::cell::Arm;
-use crate::control::ik::tool_of;
 use crate::messages::ToolSetpoint;
 use crate::policy::Embodiment;
 use crate::policy::package::Units;

@@ -15,7 +15,7 @@ use surehand::bus::feetech::register::{
 use surehand::bus::feetech::{Expected, Instruction, Register, Scan, Scanner};
 use surehand::bus::{RawReading, ServoSettings};
 use surehand::camera::{Rgb8, decode};
-use surehand::cell::{Arm, Cell};
+use surehand::cell::Arm;
 use surehand::control::ik::tool_of;
 use surehand::control::{
     Core, CoreConfig, Inputs, JointReading, Link, ReadFault, Signals, Torque, TorqueAct,
