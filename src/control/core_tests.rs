@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::control::testing::{PERIOD_NS, Rig, joints};
-use crate::control::{Inputs, JointReading, Link, ReadFault, Torque, TorqueAct, ik};
+use crate::control::{Inputs, JointReading, Link, ReadFault, Torque, TorqueAct};
 use crate::messages::{Cause, Mode, Refusal, Request, ToolSetpoint, Waypoints};
 use crate::units::{Celsius, JointVec, MonoTime, Rad, Volts};
 
