@@ -17,7 +17,7 @@ use crate::realtime;
 use crate::units::{JointVec, MonoTime};
 
 /// Share of a period that reading may take.
-const READ_SHARE: f64 = 0.6;
+const READ_SHARE: f64 = 0.75;
 /// Switching torque on reads back every servo; it happens while the arm stands.
 const TORQUE_ON: Duration = Duration::from_millis(40);
 

@@ -12,7 +12,7 @@ const HEADROOM: f64 = 1.5;
 
 /// A servo that gives no good answer for this long, and at least three times in a row, stops the
 /// arm: fast loops allow for one hiccup of an adapter, and the stop still begins within 40 ms.
-const SILENT: Duration = Duration::from_millis(25);
+const SILENT: Duration = Duration::from_millis(30);
 
 /// The core's settings for `cell`. Where real-time priority was refused the runner's lease is
 /// the longer one: its heartbeat is held up like everybody.
