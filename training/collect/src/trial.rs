@@ -326,5 +326,6 @@ fn sample(rig: &mut Rig, chunk: &[[f64; 5]; 16]) -> Result<Sample, Failure> {
         wrist: wrist?.data().to_vec(),
         state,
         action: chunk.map(|step| step.map(|value| value as f32)),
+        cube: rig.cube().translation.vector.cast::<f32>().into(),
     })
 }
