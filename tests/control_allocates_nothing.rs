@@ -10,9 +10,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Duration;
 
+use surehand::arm::tool::tool_of;
 use surehand::arm::{ArmModel, ArmSpec, JointSpec};
 use surehand::control::{Core, CoreConfig, Inputs, JointReading, Link, ReadFault, Signals, Torque};
-use surehand::control::{JointCommand, Step, ik};
+use surehand::control::{JointCommand, Step};
 use surehand::messages::{Cause, Mode, Plan, Request, ToolSetpoint, Waypoints};
 use surehand::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, RadPerSec2, Volts};
 
@@ -131,7 +132,7 @@ impl Arm {
     }
 
     fn tool_plan(&self, id: u64) -> Box<Plan> {
-        let tool = ik::tool_of(&self.core.config().model, &self.joints);
+        let tool = tool_of(&self.core.config().model, &self.joints);
         let points = (0..100).map(|index| ToolSetpoint {
             position: [
                 tool.position[0],

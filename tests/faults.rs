@@ -1,5 +1,7 @@
 //! Broken cameras, servos and policies: each ends in a hold with the right cause.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::time::Duration;

@@ -1,6 +1,8 @@
 //! The directions in which modules may look: units ← messages ← arm ← {camera, policy, control,
 //! bus}; guard and runner meet only in messages; the simulator knows nothing of the controller.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

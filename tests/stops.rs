@@ -2,6 +2,8 @@
 //! at many phases of a move. Bounds are generous where the machine may stall everyone; the
 //! median is held to the bound of the design.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::time::Duration;

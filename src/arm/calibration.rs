@@ -28,6 +28,10 @@ const MAX_OFFSET: i32 = 2047;
 /// degrees, a calibration of another arm or an interrupted one by more.
 const RANGE_TOLERANCE: Rad = Rad(15.0 / 360.0 * TAU);
 
+/// How far beyond its calibrated range a joint may rest, counts: hard stops give a little. A goal
+/// this far out is the range's end, as the servo itself makes of it.
+pub const REST_TOLERANCE: i32 = 40;
+
 /// One joint as the URDF limits it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct JointSpan<'a> {
@@ -239,14 +243,16 @@ impl JointCalibration {
         count + (angle.0 - centre) / self.radians_per_count()
     }
 
-    /// The goal at an angle.
+    /// The goal at an angle; an angle within [`REST_TOLERANCE`] of the calibrated range gives the
+    /// range's end.
     ///
     /// # Errors
-    /// When the angle is not finite or not within the calibrated range.
+    /// When the angle is not finite, or farther outside.
     pub fn goal(&self, angle: Rad) -> Result<Goal, OutsideRange> {
+        let (min, max) = (self.range_min, self.range_max);
         round(self.position(angle))
-            .filter(|counts| (self.range_min..=self.range_max).contains(counts))
-            .and_then(|counts| u16::try_from(counts).ok())
+            .filter(|counts| (min - REST_TOLERANCE..=max + REST_TOLERANCE).contains(counts))
+            .and_then(|counts| u16::try_from(counts.clamp(min, max)).ok())
             .map(Goal)
             .ok_or(OutsideRange {
                 angle,
@@ -273,10 +279,11 @@ pub fn round(counts: f64) -> Option<i32> {
 #[expect(
     clippy::as_conversions,
     clippy::cast_possible_truncation,
-    reason = "finite and far within i32, checked in the same line"
+    reason = "finite and far within i32, checked first; a cast that is not used can't do harm"
 )]
 pub fn truncate(counts: f64) -> Option<i32> {
-    (counts.is_finite() && counts.abs() < 1e6).then(|| counts as i32)
+    let sane = counts.is_finite() && counts.abs() < 1e6;
+    sane.then_some(counts as i32)
 }
 
 /// The calibration of every joint, in the arm's order.

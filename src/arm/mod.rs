@@ -8,6 +8,7 @@ pub mod chain;
 pub mod conventions;
 pub mod limits;
 pub mod model;
+pub mod tool;
 
 pub use calibration::{Calibration, CalibrationError, Goal, JointCalibration, JointSpan};
 pub use conventions::Convention;

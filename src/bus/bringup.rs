@@ -23,22 +23,22 @@ use super::service::{RawReading, TorqueError};
 use super::settings::ServoSettings;
 use super::timeouts::{MAX_RETURN_DELAY, Timeouts};
 use super::transaction::{Answer, Bytes, Line, deadline_in, monotonic_now};
-use crate::arm::calibration::{Calibration, JointCalibration};
+use crate::arm::calibration::{Calibration, JointCalibration, REST_TOLERANCE};
 use crate::control::ReadFault;
-use crate::units::JointVec;
+use crate::units::{JointVec, MonoTime};
 
 /// How often a servo is asked before it counts as silent: the first question after a takeover may
 /// fall into the rest of a torn frame.
 const ATTEMPTS: u32 = 3;
+/// How often it is pinged; it has been asked before.
+const PINGS: u32 = 2;
 /// What adapter and kernel may take here: even one with its latency timer at 16 ms is to be named
 /// as that, and not as six silent servos.
 const PATIENCE: Duration = Duration::from_millis(40);
 /// What they may take in service.
 pub const MAX_TURNAROUND: Duration = Duration::from_millis(5);
-/// Exchanges measured; the fastest counts.
-const LATENCY_SAMPLES: u32 = 5;
-/// How far beyond its calibrated range a joint may rest, counts: stops give a little.
-const REST_TOLERANCE: i32 = 40;
+/// Exchanges tried until two are fast enough: a busy machine delays some, a slow adapter all.
+const LATENCY_SAMPLES: u32 = 16;
 
 /// Why the arm was not brought into service.
 #[derive(Debug, thiserror::Error)]
@@ -133,11 +133,7 @@ impl<S> Bus<S> {
         &mut self.state
     }
 
-    pub(super) fn sync_read(
-        &mut self,
-        block: Block,
-        deadline: crate::units::MonoTime,
-    ) -> JointVec<Answer> {
+    pub(super) fn sync_read(&mut self, block: Block, deadline: MonoTime) -> JointVec<Answer> {
         let ids = self.ids;
         self.line().sync_read(&ids, block, deadline)
     }
@@ -175,10 +171,18 @@ impl Bus<Silent> {
     #[must_use]
     pub fn find(mut self) -> Bus<Found> {
         // First a sync read: it tells an echoing adapter from its own answer, a ping can't.
-        let present = self.read_patiently(PRESENT);
+        let ids = self.ids;
+        let present = self.read_patiently(PRESENT, &ids);
         let pings = self.ping_all();
-        let eeprom = self.read_patiently(EEPROM);
-        let control = self.read_patiently(CONTROL);
+        // Those that are silent have cost enough time: a takeover must not take long.
+        let awake: JointVec<u8> = ids
+            .iter()
+            .zip(&pings)
+            .filter(|(_, ping)| matches!(ping, Answer::Data { .. }))
+            .map(|(id, _)| *id)
+            .collect();
+        let eeprom = self.read_patiently(EEPROM, &awake);
+        let control = self.read_patiently(CONTROL, &awake);
         let mut problems = Vec::new();
         let mut servos = Vec::new();
         for (index, joint) in self.calibration.joints().iter().enumerate() {
@@ -205,20 +209,20 @@ impl Bus<Silent> {
                 trouble: Trouble::Port,
             }];
         }
-        problems.extend(self.latency().map(|trouble| Problem {
+        problems.extend(self.latency(&awake).map(|trouble| Problem {
             servo: None,
             trouble,
         }));
         self.into_state(Found { servos, problems }).0
     }
 
-    /// Asks each servo whether it is there, again while it is silent.
+    /// Asks each servo whether it is there, once more while it is silent.
     fn ping_all(&mut self) -> JointVec<Answer> {
         let wait = Timeouts::new(self.port.baud(), PATIENCE).ping();
         let ids = self.ids;
         ids.map(|id| {
             let mut answer = Answer::default();
-            for _ in 0..ATTEMPTS {
+            for _ in 0..PINGS {
                 answer = self.line().ping(id, deadline_in(wait));
                 if answer != Answer::default() {
                     break;
@@ -228,16 +232,20 @@ impl Bus<Silent> {
         })
     }
 
-    /// Reads a block of every servo, again of those that did not answer well.
-    fn read_patiently(&mut self, block: Block) -> JointVec<Answer> {
+    /// Reads a block of the servos of `asked`, again of those that did not answer well. One answer
+    /// for each servo of the arm; nothing from those not asked.
+    fn read_patiently(&mut self, block: Block, asked: &JointVec<u8>) -> JointVec<Answer> {
         let timeouts = Timeouts::new(self.port.baud(), PATIENCE);
         let ids = self.ids;
         let mut answers: JointVec<Answer> = JointVec::repeat(Answer::default(), ids.len());
         for _ in 0..ATTEMPTS {
+            let lacks = |id: u8, answer: &Answer| {
+                matches!(answer, Answer::Missing(_)) && asked.iter().any(|asked| *asked == id)
+            };
             let missing: JointVec<u8> = ids
                 .iter()
                 .zip(&answers)
-                .filter(|(_, answer)| matches!(answer, Answer::Missing(_)))
+                .filter(|(id, answer)| lacks(**id, answer))
                 .map(|(id, _)| *id)
                 .collect();
             if missing.is_empty() {
@@ -246,8 +254,8 @@ impl Bus<Silent> {
             let deadline = deadline_in(timeouts.sync_read(missing.len(), block));
             let again = self.line().sync_read(&missing, block, deadline);
             let mut again = again.iter();
-            for answer in answers.iter_mut() {
-                if matches!(answer, Answer::Missing(_)) {
+            for (answer, id) in answers.iter_mut().zip(&ids) {
+                if lacks(*id, answer) {
                     *answer = again.next().copied().unwrap_or_default();
                 }
             }
@@ -255,23 +263,33 @@ impl Bus<Silent> {
         answers
     }
 
-    /// Whether the adapter is too slow for service; says nothing when servos are missing, which is
-    /// a problem of its own.
-    fn latency(&mut self) -> Option<Trouble> {
+    /// Whether the adapter is too slow for service, asked of the servos that answer.
+    fn latency(&mut self, awake: &JointVec<u8>) -> Option<Trouble> {
+        if awake.is_empty() {
+            return None;
+        }
         let timeouts = Timeouts::new(self.port.baud(), PATIENCE);
-        let wait = timeouts.sync_read(self.ids.len(), PRESENT);
+        let wait = timeouts.sync_read(awake.len(), PRESENT);
         let wire = wait.saturating_sub(PATIENCE);
-        let fastest = (0..LATENCY_SAMPLES)
-            .filter_map(|_| {
-                let start = monotonic_now();
-                let answers = self.sync_read(PRESENT, deadline_in(wait));
-                let took = Duration::from_nanos(monotonic_now().since(start));
-                let all = answers.iter().all(|a| matches!(a, Answer::Data { .. }));
-                all.then_some(took)
-            })
-            .min()?;
-        let found = fastest.saturating_sub(wire);
-        (found > MAX_TURNAROUND).then_some(Trouble::Latency {
+        let mut fastest: Option<Duration> = None;
+        let mut in_time = 0;
+        for _ in 0..LATENCY_SAMPLES {
+            let start = monotonic_now();
+            let answers = self.line().sync_read(awake, PRESENT, deadline_in(wait));
+            let took = Duration::from_nanos(monotonic_now().since(start)).saturating_sub(wire);
+            if answers.iter().any(|a| matches!(a, Answer::Missing(_))) {
+                continue;
+            }
+            fastest = Some(fastest.map_or(took, |fastest| fastest.min(took)));
+            if took <= MAX_TURNAROUND {
+                in_time += 1;
+            }
+            // Twice, because a slow adapter's timer may run out by chance at the right moment.
+            if in_time == 2 {
+                return None;
+            }
+        }
+        fastest.map(|found| Trouble::Latency {
             found,
             most: MAX_TURNAROUND,
         })

@@ -17,9 +17,9 @@ use super::feetech::{Block, Register};
 use super::settings::ServoSettings;
 use super::transaction::{Answer, PortFault, WriteError};
 use crate::arm::calibration::{JointCalibration, OutsideRange};
-use crate::control::{JointReading, ReadFault};
+use crate::control::{JointCommand, JointReading, ReadFault};
 use crate::messages::BusErrors;
-use crate::units::{Celsius, Counts, JointVec, MonoTime, Rad, Volts};
+use crate::units::{Celsius, Counts, JointVec, MonoTime, Volts};
 
 /// One servo as read, in the units of its registers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -186,7 +186,7 @@ impl Bus<Ready> {
     /// been written then, and the servos hold their last goals.
     pub fn write_goals(
         &mut self,
-        command: &JointVec<Rad>,
+        command: &JointCommand,
         deadline: MonoTime,
     ) -> Result<(), GoalError> {
         if self.state().torque == Torque::Off {
@@ -204,7 +204,7 @@ impl Bus<Ready> {
     /// When anything of this fails. An arm that was limp before is limp again then.
     pub fn torque_on(
         &mut self,
-        command: &JointVec<Rad>,
+        command: &JointCommand,
         deadline: MonoTime,
     ) -> Result<(), TorqueError> {
         let was_limp = self.state().torque == Torque::Off;
@@ -223,7 +223,7 @@ impl Bus<Ready> {
 
     fn try_torque_on(
         &mut self,
-        command: &JointVec<Rad>,
+        command: &JointCommand,
         deadline: MonoTime,
     ) -> Result<(), TorqueError> {
         let goals = self.goals(command)?;
@@ -339,8 +339,9 @@ impl Bus<Ready> {
         self.line().drain()
     }
 
-    fn goals(&self, command: &JointVec<Rad>) -> Result<JointVec<i32>, GoalError> {
+    fn goals(&self, command: &JointCommand) -> Result<JointVec<i32>, GoalError> {
         let joints = self.calibration().joints();
+        let command = command.positions();
         if command.len() != joints.len() {
             return Err(GoalError::JointCount {
                 expected: joints.len(),

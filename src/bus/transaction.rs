@@ -140,8 +140,9 @@ pub struct Line {
     echoes: Option<bool>,
     /// Bytes of echo that may still come from requests nobody answers.
     owed_echo: usize,
-    /// Until then a reply of the last servo asked may be an old one.
-    suspect_until: MonoTime,
+    /// A servo that was asked last and missed: until then its reply may be an old one, with the
+    /// true one still to come.
+    suspect: (u8, MonoTime),
 }
 
 /// What is asked of whom.
@@ -178,7 +179,7 @@ impl Line {
             torn: Frame::new(),
             echoes: None,
             owed_echo: 0,
-            suspect_until: MonoTime(0),
+            suspect: (0, MonoTime(0)),
         }
     }
 
@@ -380,7 +381,8 @@ impl Line {
         ask: &Ask<'_>,
         mut deadline: MonoTime,
     ) -> Result<(), PortFault> {
-        let suspicious = monotonic_now() < self.suspect_until;
+        let (suspect, until) = self.suspect;
+        let suspicious = ask.ids.last() == Some(&suspect) && monotonic_now() < until;
         let mut lingering = false;
         loop {
             self.scan(collection, ask, false);
@@ -437,8 +439,7 @@ impl Line {
     /// Names what is missing and counts it.
     fn settle(&mut self, collection: &mut Collection, ask: &Ask<'_>, port_failed: bool) {
         let strangers = collection.strangers;
-        let count = ask.ids.len();
-        for (index, answer) in collection.answers.iter_mut().take(count).enumerate() {
+        for (answer, id) in collection.answers.iter_mut().zip(ask.ids) {
             let Answer::Missing(fault) = answer else {
                 continue;
             };
@@ -446,8 +447,8 @@ impl Line {
                 *fault = ReadFault::Port;
             } else if *fault == ReadFault::Timeout {
                 self.errors.timeouts = self.errors.timeouts.saturating_add(1);
-                if index + 1 == count {
-                    self.suspect_until = MonoTime(monotonic_now().0.saturating_add(LATE_NS));
+                if ask.ids.last() == Some(id) {
+                    self.suspect = (*id, MonoTime(monotonic_now().0.saturating_add(LATE_NS)));
                 }
                 if strangers {
                     *fault = ReadFault::WrongId;
@@ -567,4 +568,5 @@ fn wait(fd: BorrowedFd<'_>, events: PollFlags, deadline: MonoTime) -> Result<boo
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may panic")]
 mod tests;

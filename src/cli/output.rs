@@ -1,6 +1,6 @@
 //! What commands print: logs on standard error, answers and events on standard output.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
@@ -17,6 +17,7 @@ pub(super) fn start_logging(command: &Command) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
 }
 

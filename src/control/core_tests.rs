@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::control::testing::{PERIOD_NS, Rig, joints};
-use crate::control::{Inputs, JointReading, Link, ReadFault, Torque, TorqueAct, ik};
+use crate::control::{Inputs, JointReading, Link, ReadFault, Torque, TorqueAct};
 use crate::messages::{Cause, Mode, Refusal, Request, ToolSetpoint, Waypoints};
 use crate::units::{Celsius, JointVec, MonoTime, Rad, Volts};
 
@@ -120,7 +120,7 @@ fn a_plan_is_followed_to_its_end_and_then_starved() {
 #[test]
 fn a_tool_plan_moves_the_tool_along_a_line() {
     let mut rig = Rig::started();
-    let from = ik::tool_of(&rig.core.config().model, &rig.command());
+    let from = crate::arm::tool::tool_of(&rig.core.config().model, &rig.command());
     let points = (0..=30).map(|index| ToolSetpoint {
         position: [
             from.position[0],
@@ -141,11 +141,11 @@ fn a_tool_plan_moves_the_tool_along_a_line() {
             step.cause,
             step.refused
         );
-        let tool = ik::tool_of(&rig.core.config().model, &rig.command());
+        let tool = crate::arm::tool::tool_of(&rig.core.config().model, &rig.command());
         assert!((tool.position[0] - from.position[0]).abs() < 1e-3);
         assert!((tool.position[2] - from.position[2]).abs() < 1e-3);
     }
-    let tool = ik::tool_of(&rig.core.config().model, &rig.command());
+    let tool = crate::arm::tool::tool_of(&rig.core.config().model, &rig.command());
     assert!((tool.position[1] - from.position[1] - 0.06).abs() < 5e-4);
 }
 
@@ -569,7 +569,7 @@ fn plans_that_do_not_fit_are_refused_whole() {
     ));
     assert!(matches!(
         refusal(|rig, plan| {
-            let tool = ik::tool_of(&rig.core.config().model, &rig.command());
+            let tool = crate::arm::tool::tool_of(&rig.core.config().model, &rig.command());
             let away = (0..9).map(|index| ToolSetpoint {
                 position: [
                     tool.position[0],

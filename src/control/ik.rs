@@ -1,13 +1,8 @@
-//! Inverse kinematics for a tool setpoint, and its inverse.
+//! Inverse kinematics for a tool setpoint: what inverts [`tool_of`](crate::arm::tool::tool_of).
 //!
 //! Owns the task of an arm that moves in one vertical plane turned by its first joint: the tool
 //! point exactly, then tilt and roll; the yaw follows. Bounded damped least squares with the
 //! analytic Jacobian. Never limits speed: that is the limiter's.
-//!
-//! In the plane at the first joint's angle, with `outward` horizontal and away from the pan
-//! axis, `up` and `side = up × outward`, approach axis `a` (the tool's z) and the tool's x:
-//! `tilt = atan2(a·outward, −a·up)`, and with `u = outward·cos tilt + up·sin tilt`,
-//! `roll = atan2(−x·side, −x·u)`. Both are independent of the first joint.
 //!
 //! Real time: no allocation, lock, log or clock; the number of iterations is bounded.
 
@@ -16,7 +11,7 @@ use std::f64::consts::{PI, TAU};
 use nalgebra::{SMatrix, SVector, Vector3};
 
 use crate::arm::ArmModel;
-use crate::arm::chain::ChainPose;
+use crate::arm::tool::{Attitude, pan};
 use crate::messages::ToolSetpoint;
 use crate::units::{JointVec, MAX_JOINTS, Rad};
 
@@ -79,20 +74,6 @@ impl Solution {
     #[must_use]
     pub fn within(&self, metres: f64, radians: f64) -> bool {
         self.position_error <= metres && self.tilt_error.max(self.roll_error) <= radians
-    }
-}
-
-/// Where the tool is with these joints: what [`solve`] inverts. Tilt and roll lie in −π…π.
-#[must_use]
-pub fn tool_of(model: &ArmModel, joints: &JointVec<Rad>) -> ToolSetpoint {
-    let angles = model.chain_of(joints);
-    let pose = model.chain().forward(&angles);
-    let attitude = Attitude::of(model, &pose, pan(&angles));
-    ToolSetpoint {
-        position: pose.tool.translation.into(),
-        tilt: attitude.tilt,
-        roll: attitude.roll,
-        gripper: gripper_of(model, joints),
     }
 }
 
@@ -163,71 +144,9 @@ fn merit(solution: &Solution) -> f64 {
     (solution.position_error * POSITION_FIRST.metre).hypot(angles)
 }
 
-fn pan(angles: &JointVec<f64>) -> f64 {
-    angles.get(0).unwrap_or_default()
-}
-
-fn gripper_of(model: &ArmModel, joints: &JointVec<Rad>) -> f64 {
-    let gripper = model.gripper().and_then(|gripper| joints.get(gripper));
-    gripper.unwrap_or_default().0
-}
-
 /// Turns an angle into −π…π.
 fn wrap(angle: f64) -> f64 {
     angle - TAU * ((angle + PI) / TAU).floor()
-}
-
-/// The tool's tilt and roll, with the directions their derivatives need.
-struct Attitude {
-    tilt: f64,
-    roll: f64,
-    outward: Vector3<f64>,
-    up: Vector3<f64>,
-    side: Vector3<f64>,
-    approach: Vector3<f64>,
-    x: Vector3<f64>,
-}
-
-impl Attitude {
-    fn of(model: &ArmModel, pose: &ChainPose, pan: f64) -> Attitude {
-        let plane = model.plane();
-        let (outward, up) = (plane.outward(pan), plane.up);
-        let side = up.cross(&outward);
-        let approach: Vector3<f64> = pose.tool.rotation.column(2).into();
-        let x: Vector3<f64> = -pose.tool.rotation.column(0);
-        let tilt = approach.dot(&outward).atan2(-approach.dot(&up));
-        let u = outward * tilt.cos() + up * tilt.sin();
-        Attitude {
-            tilt,
-            roll: x.dot(&side).atan2(x.dot(&u)),
-            outward,
-            up,
-            side,
-            approach,
-            x,
-        }
-    }
-
-    /// How tilt and roll change per radian about `axis`, a joint after the first.
-    fn rates(&self, axis: &Vector3<f64>) -> (f64, f64) {
-        let (out, up) = (
-            self.approach.dot(&self.outward),
-            self.approach.dot(&self.up),
-        );
-        let turned = axis.cross(&self.approach);
-        let tilt_rate = (out * turned.dot(&self.up) - up * turned.dot(&self.outward))
-            / (out * out + up * up).max(1e-9);
-        let (sin, cos) = self.tilt.sin_cos();
-        let u = self.outward * cos + self.up * sin;
-        let u_rate = (self.up * cos - self.outward * sin) * tilt_rate;
-        let x_rate = axis.cross(&self.x);
-        let (along, across) = (self.x.dot(&u), self.x.dot(&self.side));
-        let along_rate = x_rate.dot(&u) + self.x.dot(&u_rate);
-        let across_rate = x_rate.dot(&self.side);
-        let roll_rate = (along * across_rate - across * along_rate)
-            / (along * along + across * across).max(1e-9);
-        (tilt_rate, roll_rate)
-    }
 }
 
 /// One search from one configuration.

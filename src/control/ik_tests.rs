@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::arm::tool::tool_of;
 use crate::control::testing::{joints, so101};
 
 /// Any configuration inside the limits, gripper included.

@@ -21,6 +21,8 @@ use crate::units::{JointVec, MonoTime, Rad};
 
 /// Over this time the plan's velocity at the end of the bridge is taken, seconds.
 const SLOPE_SECS: f64 = 0.01;
+/// A plan may be stamped while the tick that takes it in is already under way.
+const TICK_SECS: f64 = 0.02;
 
 /// Where the plan wants the joints at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -173,7 +175,8 @@ impl PlanFollower {
             });
         }
         let wait = plan.start.secs_from(now);
-        if plan.captured_at > now || wait > self.rules.max_lead.as_secs_f64() {
+        if plan.captured_at > now.offset_secs(TICK_SECS) || wait > self.rules.max_lead.as_secs_f64()
+        {
             return Err(Refusal::Early);
         }
         if plan.end() <= now {
@@ -196,7 +199,7 @@ impl PlanFollower {
         let due = interpolate(plan, now);
         let mut joints = *present;
         if let Waypoints::Tool(_) = plan.waypoints {
-            let from = ik::tool_of(model, present);
+            let from = crate::arm::tool::tool_of(model, present);
             let distance = distance(&tool_point(&due).position, &from.position);
             if distance > self.rules.seam_metres {
                 return Err(Refusal::SeamTooFar {

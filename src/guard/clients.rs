@@ -28,16 +28,16 @@ struct Client {
 
 /// Everything that came in since the last tick.
 #[derive(Debug, Default)]
-pub struct Inbox {
+pub(super) struct Inbox {
     /// Requests, trips.
-    pub signals: Signals,
+    pub(super) signals: Signals,
     /// Which connection each request came from, in the same order.
     askers: heapless::Vec<usize, 8>,
 }
 
 /// The guard's connections.
 #[derive(Debug)]
-pub struct Clients {
+pub(super) struct Clients {
     listener: Listener,
     slots: [Option<Client>; SLOTS],
     link: Link,
@@ -51,7 +51,7 @@ pub struct Clients {
 impl Clients {
     /// Serves the connections of `listener`.
     #[must_use]
-    pub fn new(listener: Listener) -> Clients {
+    pub(super) fn new(listener: Listener) -> Clients {
         Clients {
             listener,
             slots: [const { None }; SLOTS],
@@ -65,13 +65,13 @@ impl Clients {
 
     /// The runner's state as of the last poll.
     #[must_use]
-    pub fn link(&self) -> Link {
+    pub(super) fn link(&self) -> Link {
         self.link
     }
 
     /// What the connected runner said last; `None` when none is connected.
     #[must_use]
-    pub fn runner(&self) -> Option<&RunnerReport> {
+    pub(super) fn runner(&self) -> Option<&RunnerReport> {
         match self.link {
             Link::Up { .. } => self.report.as_ref(),
             Link::Absent | Link::Closed => None,
@@ -80,12 +80,12 @@ impl Clients {
 
     /// The newest plan of this tick.
     #[must_use]
-    pub fn plan(&self) -> Option<&Plan> {
+    pub(super) fn plan(&self) -> Option<&Plan> {
         self.plan.as_ref().as_ref()
     }
 
     /// Takes in all that arrived by `now`.
-    pub fn poll(&mut self, now: MonoTime, inbox: &mut Inbox) {
+    pub(super) fn poll(&mut self, now: MonoTime, inbox: &mut Inbox) {
         *self.plan = None;
         inbox.signals = Signals::default();
         inbox.askers.clear();
@@ -237,7 +237,7 @@ impl Clients {
     }
 
     /// Tells each asker what came of its request.
-    pub fn answer(&mut self, inbox: &Inbox, answers: &[Option<Result<Request, Refusal>>]) {
+    pub(super) fn answer(&mut self, inbox: &Inbox, answers: &[Option<Result<Request, Refusal>>]) {
         for (asker, answer) in inbox.askers.iter().zip(answers) {
             match answer {
                 Some(Ok(request)) => self.send(*asker, &FromGuard::Done(*request)),
@@ -248,7 +248,7 @@ impl Clients {
     }
 
     /// Tells the runner about this tick.
-    pub fn publish(&mut self, telemetry: Telemetry) {
+    pub(super) fn publish(&mut self, telemetry: Telemetry) {
         let runner = self.slots.iter().position(|slot| {
             slot.as_ref()
                 .is_some_and(|client| client.role == Some(Role::Runner))
@@ -260,7 +260,7 @@ impl Clients {
 
     /// Whether somebody waits for a status.
     #[must_use]
-    pub fn status_wanted(&self) -> bool {
+    pub(super) fn status_wanted(&self) -> bool {
         self.slots
             .iter()
             .flatten()
@@ -268,7 +268,7 @@ impl Clients {
     }
 
     /// Sends `status` to all who wait for one.
-    pub fn send_status(&mut self, status: Status) {
+    pub(super) fn send_status(&mut self, status: Status) {
         let message = FromGuard::Status(status);
         for client in self.slots.iter_mut().flatten() {
             if std::mem::take(&mut client.wants_status) {

@@ -6,16 +6,16 @@ use crate::units::MonoTime;
 
 /// One wake-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wake {
+pub(super) struct Wake {
     /// Nanoseconds after the deadline.
-    pub late: u64,
+    pub(super) late: u64,
     /// Whole periods that passed without a tick.
-    pub missed: u32,
+    pub(super) missed: u32,
 }
 
 /// The row of deadlines.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub(super) struct Pace {
     next: MonoTime,
     period: u64,
 }
@@ -23,7 +23,7 @@ pub struct Pace {
 impl Pace {
     /// The first deadline is one period after `now`.
     #[must_use]
-    pub fn new(now: MonoTime, period: std::time::Duration) -> Pace {
+    pub(super) fn new(now: MonoTime, period: std::time::Duration) -> Pace {
         let period = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX).max(1);
         Pace {
             next: MonoTime(now.0 + period),
@@ -31,14 +31,19 @@ impl Pace {
         }
     }
 
+    /// Begins the row anew: the next deadline is one period after `now`.
+    pub(super) fn restart(&mut self, now: MonoTime) {
+        self.next = MonoTime(now.0 + self.period);
+    }
+
     /// The deadline to sleep until.
     #[must_use]
-    pub fn deadline(&self) -> MonoTime {
+    pub(super) fn deadline(&self) -> MonoTime {
         self.next
     }
 
     /// Takes in that the loop woke at `now`, and moves on to the first deadline after it.
-    pub fn woke(&mut self, now: MonoTime) -> Wake {
+    pub(super) fn woke(&mut self, now: MonoTime) -> Wake {
         let late = now.since(self.next);
         let missed = late / self.period;
         self.next = MonoTime(self.next.0 + (missed + 1) * self.period);

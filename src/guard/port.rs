@@ -17,7 +17,7 @@ use crate::realtime;
 use crate::units::{JointVec, MonoTime};
 
 /// Share of a period that reading may take.
-const READ_SHARE: f64 = 0.6;
+const READ_SHARE: f64 = 0.75;
 /// Switching torque on reads back every servo; it happens while the arm stands.
 const TORQUE_ON: Duration = Duration::from_millis(40);
 
@@ -75,14 +75,14 @@ impl ArmPort {
     /// Writes the goals. One that fails leaves the servos their last goals, which are safe stops.
     pub(super) fn write(&mut self, command: &JointCommand) {
         let deadline = self.deadline();
-        let _ = self.bus.write_goals(&command.positions(), deadline);
+        let _ = self.bus.write_goals(command, deadline);
     }
 
     /// Torque on where the arm stands.
     pub(super) fn torque_on(&mut self, command: &JointCommand) {
         let deadline = MonoTime(realtime::now().0 + realtime::nanos(TORQUE_ON));
         // An arm that did not take it is limp: its monitors tell within a few ticks.
-        let _ = self.bus.torque_on(&command.positions(), deadline);
+        let _ = self.bus.torque_on(command, deadline);
     }
 
     /// Torque off in place.

@@ -10,12 +10,19 @@ use crate::control::{CoreConfig, MonitorConfig, PlanRules};
 /// Servo-side limits stand this far outside ours: a second fence, not the first.
 const HEADROOM: f64 = 1.5;
 
+/// A servo that gives no good answer for this long, and at least three times in a row, stops the
+/// arm: fast loops allow for one hiccup of an adapter, and the stop still begins within 40 ms.
+const SILENT: Duration = Duration::from_millis(30);
+
 /// The core's settings for `cell`. Where real-time priority was refused the runner's lease is
 /// the longer one: its heartbeat is held up like everybody.
 #[must_use]
 pub fn core_config(cell: &Cell, arm: &Arm, realtime: bool) -> CoreConfig {
     let control = &cell.control;
     let period = period(cell);
+    let misses = (SILENT.as_secs_f64() / period.as_secs_f64())
+        .ceil()
+        .clamp(3.0, 20.0) as u8;
     CoreConfig {
         lease: if realtime {
             control.lease
@@ -29,6 +36,7 @@ pub fn core_config(cell: &Cell, arm: &Arm, realtime: bool) -> CoreConfig {
             ..PlanRules::default()
         },
         monitors: MonitorConfig {
+            misses,
             max_temperature: cell.monitors.max_temperature,
             min_voltage: cell.monitors.min_voltage,
             max_voltage: cell.monitors.max_voltage,

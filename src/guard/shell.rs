@@ -152,6 +152,9 @@ impl Shell {
             (TorqueAct::Release, _) => self.port.torque_off(),
             (TorqueAct::Enable, Some(command)) => {
                 self.port.torque_on(command);
+                // Every servo was asked to confirm, while the arm stands: the time that took is
+                // no hold-up of the loop.
+                self.pace.restart(realtime::now());
             }
             (TorqueAct::Keep, Some(command)) => self.port.write(command),
             (TorqueAct::Keep | TorqueAct::Enable, None) => {}

@@ -18,10 +18,10 @@ pub trait Embodiment: Send + Sync {
     fn tool_of(&self, joints: &JointVec<Rad>) -> Option<ToolSetpoint>;
 
     /// `angle` of joint `index` in `units`.
-    fn to_units(&self, index: usize, angle: Rad, units: Units) -> f64;
+    fn value_of(&self, index: usize, angle: Rad, units: Units) -> f64;
 
     /// The angle of joint `index` that is `value` in `units`.
-    fn from_units(&self, index: usize, value: f64, units: Units) -> Rad;
+    fn angle_of(&self, index: usize, value: f64, units: Units) -> Rad;
 }
 
 /// The index of the joint called `name`.
@@ -67,12 +67,12 @@ pub(super) mod tests {
             })
         }
 
-        fn to_units(&self, index: usize, angle: Rad, units: Units) -> f64 {
+        fn value_of(&self, index: usize, angle: Rad, units: Units) -> f64 {
             let joint = &self.calibration.joints()[index];
             self.convention(index, units).value(joint, angle)
         }
 
-        fn from_units(&self, index: usize, value: f64, units: Units) -> Rad {
+        fn angle_of(&self, index: usize, value: f64, units: Units) -> Rad {
             let joint = &self.calibration.joints()[index];
             let angle = self.convention(index, units).angle(joint, value);
             angle.unwrap_or(Rad(f64::NAN))

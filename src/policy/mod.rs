@@ -65,12 +65,6 @@ pub enum PolicyError {
         /// Which joint.
         index: usize,
     },
-    /// A velocity is missing from the observation.
-    #[error("the policy wants velocities, and that of joint {index} is not known")]
-    Velocity {
-        /// Which joint.
-        index: usize,
-    },
     /// Where the tool is can't be told from the joints.
     #[error("where the tool is can't be told from the joints")]
     Tool,

@@ -5,14 +5,15 @@
 
 use std::sync::Arc;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::embodiment::{Embodiment, index_of};
 use super::finding::Findings;
 use super::package::{Affine, Axis, Input, Package, Source, StateEntry, Units};
 use super::{PolicyError, backend};
-use crate::units::{JointVec, MonoTime, Rad, RadPerSec};
+use crate::units::{JointVec, MonoTime, Rad};
 
 /// One camera's picture.
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +35,6 @@ pub struct Observation<'a> {
     pub pictures: Vec<Picture<'a>>,
     /// Joint positions as measured.
     pub measured: JointVec<Rad>,
-    /// Joint velocities as measured, where they are known.
-    pub velocity: Option<JointVec<RadPerSec>>,
     /// Joint positions as commanded.
     pub command: JointVec<Rad>,
 }
@@ -44,7 +43,6 @@ pub struct Observation<'a> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Value {
     Position(usize),
-    Velocity(usize),
     Lag(usize),
     Tool(Axis),
 }
@@ -63,7 +61,8 @@ enum Feed {
         height: u32,
         /// Byte to float, a table a colour.
         tables: Box<[[f32; 256]; 3]>,
-        scaled: Image<'static>,
+        /// A picture of another size is scaled into this first.
+        scaled: Vec<u8>,
     },
 }
 
@@ -106,7 +105,7 @@ impl Encoder {
     /// Puts `observation` into the inputs.
     ///
     /// # Errors
-    /// When a picture, a velocity or the tool's place is missing, or a joint is not finite.
+    /// When a picture or the tool's place is missing, or a joint is not finite.
     pub fn encode(&mut self, observation: &Observation<'_>) -> Result<(), PolicyError> {
         for slot in &mut self.slots {
             match &mut slot.feed {
@@ -136,8 +135,9 @@ impl Encoder {
                     let rgb = if (picture.width, picture.height) == (*width, *height) {
                         picture.rgb
                     } else {
-                        scale(&mut self.resizer, picture, scaled).ok_or_else(missing)?;
-                        scaled.buffer()
+                        let size = (*width, *height);
+                        scale(&mut self.resizer, picture, size, scaled).ok_or_else(missing)?;
+                        scaled.as_slice()
                     };
                     if rgb.len() != slot.data.len() {
                         return Err(missing());
@@ -208,7 +208,7 @@ fn slot(
                         input.normalise.apply(colour, byte as f64 / 255.0) as f32
                     })
                 })),
-                scaled: Image::new(*width, *height, PixelType::U8x3),
+                scaled: vec![0; *width as usize * *height as usize * 3],
             }
         }
     };
@@ -256,20 +256,10 @@ fn state_values(
         .iter()
         .map(|entry| match entry {
             StateEntry::Position(joint) => find(joint).map(Value::Position),
-            StateEntry::Velocity(joint) => find(joint).map(Value::Velocity),
             StateEntry::Lag(joint) => find(joint).map(Value::Lag),
             StateEntry::Tool(axis) => Some(Value::Tool(*axis)),
         })
         .collect();
-    let velocity = |entry: &StateEntry| matches!(entry, StateEntry::Velocity(_));
-    if entries.iter().any(velocity) && package.robot.state_units != Units::Si {
-        findings.error(
-            PLACE,
-            "velocities are known in radians a second only",
-            "write \"units\": \"si\"",
-        );
-        return None;
-    }
     values.into_iter().collect()
 }
 
@@ -282,16 +272,11 @@ fn state_value(
     let angle = |joints: &JointVec<Rad>, index: usize| {
         joints
             .get(index)
-            .map(|angle| arm.to_units(index, angle, units))
+            .map(|angle| arm.value_of(index, angle, units))
             .ok_or(PolicyError::Joint { index })
     };
     match value {
         Value::Position(index) => angle(&observation.measured, index),
-        Value::Velocity(index) => observation
-            .velocity
-            .and_then(|velocity| velocity.get(index))
-            .map(|velocity| velocity.0)
-            .ok_or(PolicyError::Velocity { index }),
         Value::Lag(index) => {
             Ok(angle(&observation.command, index)? - angle(&observation.measured, index)?)
         }
@@ -302,11 +287,20 @@ fn state_value(
     }
 }
 
-/// Scales `picture` to the size of `scaled`.
-fn scale(resizer: &mut Resizer, picture: &Picture<'_>, scaled: &mut Image<'_>) -> Option<()> {
-    let source = ImageRef::new(picture.width, picture.height, picture.rgb, PixelType::U8x3).ok()?;
+/// Scales `picture` to `width × height` in `scaled`.
+///
+/// Through the typed call: the general one would be compiled for every kind of pixel there is.
+fn scale(
+    resizer: &mut Resizer,
+    picture: &Picture<'_>,
+    (width, height): (u32, u32),
+    scaled: &mut [u8],
+) -> Option<()> {
+    let source =
+        TypedImageRef::<U8x3>::from_buffer(picture.width, picture.height, picture.rgb).ok()?;
+    let mut target = TypedImage::<U8x3>::from_buffer(width, height, scaled).ok()?;
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    resizer.resize(&source, scaled, &options).ok()
+    resizer.resize_typed(&source, &mut target, &options).ok()
 }
 
 /// Interleaved bytes to planes of floats.

@@ -4,6 +4,13 @@
 //! [`Package`]; a `Package` that exists is complete and consistent. A class path in a manifest
 //! is a name looked up in a table. Never runs the graph, and never opens a file outside the
 //! directory.
+//!
+//! Our additions stand in `hardware.robots[0]`. In `state` and `action`: `units`, one of `si`
+//! (metres, radians), `degrees`, `percent` (the default: body joints −100…100, gripper 0…100). In
+//! `state`, `order` may name `<joint>.pos`, `<joint>.lag` (command less measurement) and
+//! `tool.x|y|z`. In `action`: `space` (`joint`, the default, or `tool`), `relative_to`
+//! (`command`, for tool actions), `tilt_rad` (the tool's lean, for tool actions), `rate_hz`, and
+//! `first_step` (action `i` is due `(i + first_step) / rate_hz` after the pictures were taken).
 
 use std::path::{Path, PathBuf};
 

@@ -82,7 +82,7 @@ impl Decoder {
                         .enumerate()
                         .map(|(joint, column)| {
                             let value = self.value(row, *column);
-                            self.arm.from_units(joint, value, *units)
+                            self.arm.angle_of(joint, value, *units)
                         })
                         .collect();
                     if !point.iter().all(|angle| angle.0.is_finite()) {

@@ -68,7 +68,6 @@ fn observe<'a>(
             })
             .collect(),
         measured: angles(measured),
-        velocity: None,
         command: angles(command),
     }
 }
@@ -116,6 +115,35 @@ fn tool_actions_start_from_the_commanded_pose() {
         assert!((point.position[1] - COMMAND[1]).abs() < 1e-9);
         assert_eq!((point.tilt, point.roll), (0.2618, 0.5));
         assert!((point.gripper - COMMAND[5]).abs() < 1e-6);
+    }
+}
+
+#[test]
+fn the_state_has_its_declared_order_and_pictures_are_planes_by_name() {
+    let package = Package::load(&package("circle")).unwrap();
+    let mut findings = Findings::default();
+    let mut encoder = Encoder::new(&package, &arm(&SO101), &CAMERAS, &mut findings).unwrap();
+    assert!(findings.into_vec().is_empty());
+    let pictures = [pixels(24, 1), pixels(24, 2)];
+    let observation = observe(&pictures, 24, &MEASURED, &COMMAND);
+    encoder.encode(&observation).unwrap();
+    let inputs = encoder.inputs();
+    let mut state = MEASURED.to_vec();
+    // Gripper lag, then the tool by the measured joints, which the test arm has at the first two.
+    state.extend([COMMAND[5] - MEASURED[5], MEASURED[0], MEASURED[1], 0.1]);
+    assert_eq!(inputs[0].shape, [1, 10]);
+    for (value, expected) in inputs[0].data.iter().zip(state) {
+        assert!((f64::from(*value) - expected).abs() < 1e-6);
+    }
+    // The graph's order is overhead, wrist; the cell's is wrist, overhead.
+    for (input, rgb) in inputs[1..].iter().zip([&pictures[1], &pictures[0]]) {
+        assert_eq!(input.shape, [1, 3, 24, 24]);
+        for colour in 0..3 {
+            for pixel in [0, 1, 25, 575] {
+                let expected = f32::from(rgb[pixel * 3 + colour]) / 255.0;
+                assert_eq!(input.data[colour * 576 + pixel], expected);
+            }
+        }
     }
 }
 

@@ -15,7 +15,7 @@ mod setup;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use guard_process::{Boot, GuardError, GuardProcess, GuardSpec};
 use job::{Arm, End, Event, Judge, Tally};
@@ -26,7 +26,7 @@ pub use policy_arm::PolicyArm;
 pub use setup::{RunError, Setup};
 
 use crate::arm::JointLimits;
-use crate::messages::{Cause, Mode, Request, RunnerReport, name};
+use crate::messages::{Cause, Mode, Refusal, Request, RunnerReport, name};
 use crate::units::JointVec;
 
 /// How long a guard may take to come up: pinging six servos that do not answer takes a while.
@@ -103,7 +103,6 @@ impl Runner {
         })
     }
 
-    #[expect(clippy::type_complexity, reason = "taken apart at its one caller")]
     fn start_beside(
         guard: &mut GuardProcess,
         setup: &Setup,
@@ -170,29 +169,22 @@ impl Runner {
     fn engage(&self) -> Result<(), RunError> {
         let link = self.current();
         for request in [Request::Reset, Request::Enable, Request::Start] {
-            link.request(request, ANSWER).map_err(|refusal| {
-                let latest = link.latest();
-                RunError::Hardware(self.refused(request, refusal, latest.and_then(|t| t.cause)))
-            })?;
+            let began = Instant::now();
+            loop {
+                match link.request(request, ANSWER) {
+                    Ok(()) => break,
+                    // A reset wants every servo read in that very tick: ask again for a while.
+                    Err(Some(Refusal::CausePresent)) if began.elapsed() < ANSWER => {
+                        link.wait_news(Duration::from_millis(20));
+                    }
+                    Err(refusal) => {
+                        let cause = link.latest().and_then(|t| t.cause);
+                        return Err(RunError::Hardware(refused(request, refusal, cause)));
+                    }
+                }
+            }
         }
         Ok(())
-    }
-
-    fn refused(
-        &self,
-        request: Request,
-        refusal: Option<crate::messages::Refusal>,
-        cause: Option<Cause>,
-    ) -> String {
-        let names = crate::messages::Names::NONE;
-        let why = refusal.map_or("no answer".to_owned(), |refusal| refusal.text(&names));
-        let cause = cause.map_or(String::new(), |cause| {
-            format!(": {}; {}", cause.text(&names), cause.remedy())
-        });
-        format!(
-            "the guard refused to {}: {why}{cause}",
-            format!("{request:?}").to_lowercase()
-        )
     }
 
     /// Runs the job and ends the controller in order: the arm stands and holds, the guard ends.
@@ -234,6 +226,17 @@ impl Runner {
         }
         status
     }
+}
+
+/// One line on a request that the guard refused.
+fn refused(request: Request, refusal: Option<Refusal>, cause: Option<Cause>) -> String {
+    let names = crate::messages::Names::NONE;
+    let why = refusal.map_or("no answer".to_owned(), |refusal| refusal.text(&names));
+    let cause = cause.map_or(String::new(), |cause| {
+        format!(": {}; {}", cause.text(&names), cause.remedy())
+    });
+    let request = format!("{request:?}").to_lowercase();
+    format!("the guard refused to {request}: {why}{cause}")
 }
 
 /// The guard under watch: a lost one is replaced.

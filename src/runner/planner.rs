@@ -304,7 +304,6 @@ impl Work {
             captured_at,
             pictures: frames.iter().map(|frame| picture(&frame.image)).collect(),
             measured: joints.measured,
-            velocity: None,
             command: joints.command,
         };
         let id = self.take_id();

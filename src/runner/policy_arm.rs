@@ -1,8 +1,8 @@
 //! The cell's arm as policies meet it: names, units and where its tool is.
 
 use crate::arm::conventions::Convention;
+use crate::arm::tool::tool_of;
 use crate::cell::Arm;
-use crate::control::ik::tool_of;
 use crate::messages::ToolSetpoint;
 use crate::policy::Embodiment;
 use crate::policy::package::Units;
@@ -34,14 +34,14 @@ impl Embodiment for PolicyArm {
         (joints.len() == self.0.model.len()).then(|| tool_of(&self.0.model, joints))
     }
 
-    fn to_units(&self, index: usize, angle: Rad, units: Units) -> f64 {
+    fn value_of(&self, index: usize, angle: Rad, units: Units) -> f64 {
         let joint = self.0.calibration.joints().get(index);
         joint.map_or(f64::NAN, |joint| {
             self.convention(index, units).value(joint, angle)
         })
     }
 
-    fn from_units(&self, index: usize, value: f64, units: Units) -> Rad {
+    fn angle_of(&self, index: usize, value: f64, units: Units) -> Rad {
         let joint = self.0.calibration.joints().get(index);
         let angle = joint.and_then(|joint| self.convention(index, units).angle(joint, value));
         angle.unwrap_or(Rad(f64::NAN))

@@ -130,9 +130,7 @@ impl Setup {
         };
         let policy = Policy::load(&self.job.package, arm, &cameras, &config)
             .map_err(|error| RunError::Configuration(error.to_string()))?;
-        let backend = policy.backend();
-        tracing::info!("inference: {} ({})", backend.name, backend.reason);
-        let name = backend.name.to_owned();
+        let name = policy.backend().name.to_owned();
         Ok((policy, name))
     }
 }

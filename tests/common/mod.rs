@@ -1,6 +1,11 @@
 //! Whole processes for tests: the simulated arm, the controller on it, and what both did.
 
-#![allow(dead_code, reason = "each test file uses its part of the harness")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "a harness that each test file uses a part of; a test may panic"
+)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

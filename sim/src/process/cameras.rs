@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use tokio::sync::watch;
 
 use super::physics::Cell;
-use super::schedule::{be_patient, now_ns, sleep_until};
+use super::schedule::{be_patient, be_real_time, now_ns, sleep_until};
 use super::threads::{Stop, Thread};
 use super::{SimError, lock};
 use crate::faults::{Fault, ends_at};
@@ -18,6 +18,8 @@ use crate::scene::{CameraScene, Scene};
 
 /// The feed for people.
 pub(super) const VIEW: &str = "view";
+/// Below the physics: a picture may be late by a step, a step not by a picture.
+const PRIORITY: i32 = 20;
 /// Pixels of it: more would cost more than the arm itself.
 const VIEW_SIZE: [u32; 2] = [480, 360];
 /// Pictures of it a second.
@@ -133,6 +135,9 @@ pub(super) fn start(
         Thread::start(name, stop.clone(), move || {
             if patient {
                 be_patient();
+            } else {
+                // A real sensor takes its pictures in time, however busy the controller is.
+                be_real_time("the cameras' thread", PRIORITY);
             }
             Photographer::new(scene, seed, cameras, cell).run(&ending);
         })

@@ -93,11 +93,16 @@ impl Bank {
             self.parser.idle(&mut found);
             self.attend(&mut found, now_ns);
         }
-        for byte in bytes {
+        let mut unechoed = 0;
+        for (at, byte) in bytes.iter().enumerate() {
             let sent_ns = self.line.host_byte(now_ns);
-            self.line.echo(std::slice::from_ref(byte), sent_ns);
             self.parser.push(*byte, &mut found);
-            self.attend(&mut found, sent_ns);
+            if !found.is_empty() || at + 1 == bytes.len() {
+                let run = bytes.get(unechoed..=at).unwrap_or(&[]);
+                self.line.echo(run, sent_ns);
+                unechoed = at + 1;
+                self.attend(&mut found, sent_ns);
+            }
         }
     }
 
@@ -111,7 +116,9 @@ impl Bank {
     pub fn take_due(&mut self, now_ns: u64, bytes: &mut Vec<u8>) {
         while let Some(arrival) = self.line.take(now_ns) {
             bytes.extend_from_slice(&arrival.bytes);
-            self.note(arrival.wire_ns, Direction::Servo, arrival.bytes);
+            if let Some(wire_ns) = arrival.wire_ns {
+                self.note(wire_ns, Direction::Servo, arrival.bytes);
+            }
         }
     }
 

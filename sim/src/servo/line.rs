@@ -32,8 +32,8 @@ pub(super) struct Troubles {
 /// Bytes under way to the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Arrival {
-    /// When the last byte was on the wire.
-    pub(super) wire_ns: u64,
+    /// When the last byte was on the wire, `None` for what only the adapter made.
+    pub(super) wire_ns: Option<u64>,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -95,7 +95,7 @@ impl Line {
     /// What the host sent comes back to it.
     pub(super) fn echo(&mut self, bytes: &[u8], wire_ns: u64) {
         if self.troubles.echo {
-            self.queue(bytes.to_vec(), wire_ns);
+            self.queue(bytes.to_vec(), wire_ns, false);
         }
     }
 
@@ -124,7 +124,7 @@ impl Line {
             }
         }
         if !frame.is_empty() {
-            self.queue(frame, wire_ns);
+            self.queue(frame, wire_ns, true);
         }
     }
 
@@ -132,11 +132,17 @@ impl Line {
         rate > 0.0 && self.random.random_bool(rate.min(1.0))
     }
 
-    fn queue(&mut self, bytes: Vec<u8>, wire_ns: u64) {
+    fn queue(&mut self, bytes: Vec<u8>, wire_ns: u64, on_wire: bool) {
         let due = wire_ns.saturating_add(self.troubles.latency_ns);
+        let on_wire = on_wire.then_some(wire_ns);
         self.sent += 1;
-        self.to_host
-            .insert((due, self.sent), Arrival { wire_ns, bytes });
+        self.to_host.insert(
+            (due, self.sent),
+            Arrival {
+                wire_ns: on_wire,
+                bytes,
+            },
+        );
     }
 
     /// When the host next gets something, if anything is under way.
@@ -165,7 +171,7 @@ impl Line {
                 let count = self.random.random_range(1..=NOISE_BURST);
                 let mut burst = vec![0; count];
                 self.random.fill_bytes(&mut burst);
-                self.queue(burst, self.noise_ns);
+                self.queue(burst, self.noise_ns, true);
             }
         }
     }

@@ -260,12 +260,9 @@ impl Motor {
 
 /// Acceleration of the profile, counts/s², `None` when it is not limited.
 fn acceleration(memory: &Memory) -> Option<f64> {
-    let cap = memory.get(reg::MAX_ACCELERATION);
-    match memory.get(reg::ACCELERATION) {
-        0 => None,
-        set if cap > 0 => Some(f64::from(set.min(cap)) * 100.0),
-        set => Some(f64::from(set) * 100.0),
-    }
+    let limits = [reg::ACCELERATION, reg::MAX_ACCELERATION].map(|it| memory.get(it));
+    let least = limits.into_iter().filter(|limit| *limit > 0).min();
+    least.map(|limit| f64::from(limit) * 100.0)
 }
 
 /// The torque of a drive at a motion, as the physics will solve it, N m.

@@ -91,7 +91,7 @@ pub const LED_CONDITION: Register = register(20, 1, Eeprom, 47, 254);
 pub const P_GAIN: Register = register(21, 1, Eeprom, 32, 254);
 /// Damping gain.
 pub const D_GAIN: Register = register(22, 1, Eeprom, 32, 254);
-/// Integral gain.
+/// Integral gain; readable, not simulated.
 pub const I_GAIN: Register = register(23, 1, Eeprom, 0, 254);
 /// Start-up force, 0.1 %.
 pub const STARTUP_FORCE: Register = register(24, 2, Eeprom, 16, 1000);
@@ -105,7 +105,7 @@ pub const PROTECTION_CURRENT: Register = register(28, 2, Eeprom, 500, 511);
 pub const RESOLUTION: Register = register(30, 1, Eeprom, 1, 100);
 /// Present = actual − this, counts.
 pub const HOMING_OFFSET: Register = signed(31, Eeprom, 2047, 11);
-/// 0: position servo.
+/// 0: position servo, the only mode simulated.
 pub const MODE: Register = register(33, 1, Eeprom, 0, 3);
 /// Torque that is left after overload, %.
 pub const PROTECTIVE_TORQUE: Register = register(34, 1, Eeprom, 20, 100);
@@ -122,7 +122,7 @@ pub const VELOCITY_I_GAIN: Register = register(39, 1, Eeprom, 10, 254);
 
 /// 0 off, 1 on, 2 damping, 128 makes the present position 2048.
 pub const TORQUE_ENABLE: Register = register(40, 1, Ram, 0, 128);
-/// Acceleration of the goal profile, 100 counts/s²; 0 is unlimited.
+/// Acceleration of the goal profile, 100 counts/s²; 0 leaves [`MAX_ACCELERATION`] alone to limit it.
 pub const ACCELERATION: Register = register(41, 1, Ram, 0, 254);
 /// Goal, counts.
 pub const GOAL_POSITION: Register = signed(42, Ram, 32767, 15);
@@ -152,7 +152,7 @@ pub const STATUS: Register = register(65, 1, ReadOnly, 0, 255);
 pub const MOVING: Register = register(66, 1, ReadOnly, 0, 1);
 /// Motor current, 6.5 mA.
 pub const PRESENT_CURRENT: Register = signed(69, ReadOnly, 32767, 15);
-/// Cap on [`ACCELERATION`], 100 counts/s².
+/// Cap on the profile's acceleration, 100 counts/s²; 0 is none.
 pub const MAX_ACCELERATION: Register = register(85, 1, Ram, 254, 254);
 
 /// The whole map, by address.

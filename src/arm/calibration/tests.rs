@@ -107,7 +107,7 @@ fn numbers_outside_their_range_are_named_with_the_range() {
 #[test]
 fn a_range_that_is_not_the_urdfs_is_refused_with_both() {
     let line = refused("\"range_max\": 3299", "\"range_max\": 2899");
-    assert!(line.contains("3.228 rad (795…2899)"), "{line}");
+    assert!(line.contains("3.227 rad (795…2899)"), "{line}");
     assert!(line.contains("3.840 rad apart"), "{line}");
 }
 
@@ -126,11 +126,23 @@ fn nothing_that_is_not_an_angle_in_range_becomes_a_goal() {
             f64::INFINITY,
             f64::NEG_INFINITY,
             1e300,
-            lower.0 - 0.001,
-            upper.0 + 0.001,
+            lower.0 - 0.1,
+            upper.0 + 0.1,
         ] {
             assert!(joint.goal(Rad(angle)).is_err(), "{} {angle}", joint.name());
         }
+    }
+}
+
+#[test]
+fn a_joint_resting_a_little_outside_gets_the_end_of_its_range() {
+    for joint in sim().joints() {
+        let (min, max) = joint.range();
+        let (lower, upper) = joint.span();
+        let below = joint.goal(Rad(lower.0 - 0.05)).unwrap();
+        let above = joint.goal(Rad(upper.0 + 0.05)).unwrap();
+        assert_eq!(i32::from(below.counts()), min.0);
+        assert_eq!(i32::from(above.counts()), max.0);
     }
 }
 

@@ -45,8 +45,6 @@ impl Axis {
 pub enum StateEntry {
     /// A joint's measured position.
     Position(String),
-    /// A joint's measured velocity.
-    Velocity(String),
     /// A joint's command less its measured position: how hard it is loaded.
     Lag(String),
     /// The tool point by the measured joints, metres in the base frame.
@@ -235,6 +233,13 @@ fn counts_agree(
 fn entries(order: &Node<'_>, findings: &mut Findings) -> Vec<StateEntry> {
     let names = order.texts(findings);
     let entries: Vec<StateEntry> = names.iter().map(|name| entry(name)).collect();
+    for name in names.iter().filter(|name| name.ends_with(".vel")) {
+        findings.error(
+            order.place(),
+            format!("{name:?} is a velocity, and those are not known here"),
+            "train without joint velocities",
+        );
+    }
     for (index, entry) in entries.iter().enumerate() {
         if entries.iter().take(index).any(|other| other == entry) {
             let what = format!("{:?} is named twice", names.get(index).unwrap_or(&""));
@@ -253,7 +258,6 @@ fn entry(name: &str) -> StateEntry {
     }
     match name.rsplit_once('.') {
         Some((joint, "pos")) => StateEntry::Position(joint.to_owned()),
-        Some((joint, "vel")) => StateEntry::Velocity(joint.to_owned()),
         Some((joint, "lag")) => StateEntry::Lag(joint.to_owned()),
         _ => StateEntry::Position(name.to_owned()),
     }

@@ -171,6 +171,12 @@ fn each_broken_manifest_has_one_line_with_key_and_remedy() {
             }),
         ),
         (
+            "elbow_flex.vel",
+            refusal("sway", |m| {
+                m["hardware"]["robots"][0]["state"]["order"][8] = json!("elbow_flex.vel");
+            }),
+        ),
+        (
             "hardware.cameras",
             refusal("sway", |m| {
                 m["hardware"]["cameras"][0]["name"] = json!("front")

@@ -63,7 +63,6 @@ pub(crate) fn ask(
             })
             .collect(),
         measured: moment.measured,
-        velocity: None,
         command: moment.command,
     };
     Ok(policy.plan(&observation, 0)?)

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use nalgebra::{Isometry3, Vector3};
+use surehand::arm::tool::tool_of;
 use surehand::bus::feetech::register::{
     PRESENT, PRESENT_LOAD, PRESENT_POSITION, PRESENT_TEMPERATURE, PRESENT_VELOCITY,
     PRESENT_VOLTAGE, TORQUE_ENABLE, WRITE_ACCELERATION, WRITE_GOAL_POSITION, WRITE_GOAL_VELOCITY,
@@ -15,8 +16,7 @@ use surehand::bus::feetech::register::{
 use surehand::bus::feetech::{Expected, Instruction, Register, Scan, Scanner};
 use surehand::bus::{RawReading, ServoSettings};
 use surehand::camera::{Rgb8, decode};
-use surehand::cell::{Arm, Cell};
-use surehand::control::ik::tool_of;
+use surehand::cell::Arm;
 use surehand::control::{
     Core, CoreConfig, Inputs, JointReading, Link, ReadFault, Signals, Torque, TorqueAct,
 };

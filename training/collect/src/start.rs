@@ -73,7 +73,7 @@ pub(crate) fn pose(
             let target = ToolSetpoint {
                 position,
                 tilt: TILT,
-                roll: ik::tool_of(model, start).roll + 0.5 * gauss(rng),
+                roll: surehand::arm::tool::tool_of(model, start).roll + 0.5 * gauss(rng),
                 gripper,
             };
             let solution = ik::solve(model, &target, start);

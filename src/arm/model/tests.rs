@@ -1,11 +1,12 @@
 //! The arm model against `k`, against finite differences, and against wrong files.
 
+use nalgebra::Matrix3;
 use proptest::prelude::*;
 
 use super::*;
 use crate::arm::chain::Jacobian;
 
-pub(crate) const SO101: &str = include_str!("../../urdf/so101.urdf");
+const SO101: &str = include_str!("../../../urdf/so101.urdf");
 
 fn spec() -> ArmSpec {
     let names = [
