@@ -94,12 +94,12 @@ class PickCube(nn.Module):
 
 
 class Finder(nn.Module):
-    """Says where the cube is. Only there while learning: it makes the eyes look for the cube
+    """Says where the cube is and how it is turned. Only there while learning: it makes the eyes look for the cube
     long before that pays off in the actions."""
 
     def __init__(self):
         super().__init__()
-        self.head = nn.Linear(2 * Encoder.OUT + STATE, 3)
+        self.head = nn.Linear(2 * Encoder.OUT + STATE, 5)
 
     def forward(self, features):
         return self.head(features)

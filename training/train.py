@@ -93,10 +93,11 @@ def loss_of(model, data, indices, features):
 
 
 def lost(finder, data, indices, features):
-    """How far off the cube is thought to be, in units of about its spread."""
+    """How far off the cube is thought to be (in units of about its spread), and its turn."""
     cube = torch.from_numpy(data.cube[indices])
-    centre = torch.tensor([0.17, -0.06, 0.03])
-    return (finder(features) - (cube - centre) / CUBE_SPREAD).abs()
+    centre = torch.tensor([0.17, -0.06, 0.03, 0.0, 0.0])
+    scale = torch.tensor([CUBE_SPREAD] * 3 + [1.0] * 2)
+    return (finder(features) - (cube - centre) / scale).abs()
 
 
 @torch.no_grad()
@@ -152,8 +153,8 @@ def main():
         batch = learn[order.integers(len(learn), size=args.batch)]
         features = look(model, data, batch, prepare)
         acting = loss_of(model, data, batch, features).mean()
-        finding = lost(finder, data, batch, features).mean()
-        loss = acting + args.finding * finding
+        finding = lost(finder, data, batch, features).mean(0)
+        loss = acting + args.finding * finding.mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
@@ -163,12 +164,13 @@ def main():
         with torch.no_grad():
             for key, value in model.state_dict().items():
                 average[key].lerp_(value, 1.0 - decay)
-        seen = np.array([acting.item(), finding.item()])
+        seen = np.array([acting.item(), finding[:3].mean().item(), finding[3:].mean().item()])
         running = seen if running is None else 0.98 * running + 0.02 * seen
         if step % 100 == 0 or step == args.steps:
             seconds = time.monotonic() - began
             line = {"step": step, "seconds": round(seconds, 1), "loss": round(running[0], 4)}
             line["cube_mm"] = round(running[1] * CUBE_SPREAD * 1000, 1)
+            line["turn"] = round(running[2], 3)
             line["samples_per_second"] = round(step * args.batch / seconds)
             if step % 500 == 0 or step == args.steps:
                 judge = PickCube()

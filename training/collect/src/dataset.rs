@@ -22,8 +22,9 @@ pub(crate) struct Sample {
     pub(crate) wrist: Vec<u8>,
     pub(crate) state: [f32; STATE],
     pub(crate) action: [[f32; 5]; CHUNK],
-    /// Where the cube is, base frame, metres: something to learn to see, never an input.
-    pub(crate) cube: [f32; 3],
+    /// Where the cube is (base frame, metres), cosine and sine of four times its yaw in the jaws:
+    /// something to learn to see, never an input.
+    pub(crate) cube: [f32; 5],
 }
 
 /// What `meta.json` says: enough to collect the same again.

@@ -11,7 +11,13 @@ fn succeeded(episodes: u32, cover: Option<&str>) -> u64 {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut command = Command::new(env!("CARGO_BIN_EXE_surehand-collect"));
     command
-        .args(["evaluate", "--package", "policies/pick_cube", "--seed", "41"])
+        .args([
+            "evaluate",
+            "--package",
+            "policies/pick_cube",
+            "--seed",
+            "41",
+        ])
         .args(["--episodes", &episodes.to_string()])
         .current_dir(root);
     if let Some(camera) = cover {
