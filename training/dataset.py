@@ -1,7 +1,7 @@
 """Demonstrations as `surehand-collect collect` writes them: flat files, mapped, never copied.
 
 A folder holds `meta.json` and, one record a sample: `overhead.u8` and `wrist.u8` (96 x 96 x 3),
-`state.f32` (10), `action.f32` (16 x 5) and `episode.i32`.
+`state.f32` (10), `action.f32` (16 x 5), `cube.f32` (5) and `episode.i32`.
 """
 
 import json
@@ -32,6 +32,7 @@ class Demonstrations:
                     "wrist": column("wrist.u8", np.uint8, (SIDE, SIDE, 3)),
                     "state": column("state.f32", np.float32, (STATE,)),
                     "action": column("action.f32", np.float32, (CHUNK, ACTION)),
+                    "cube": column("cube.f32", np.float32, (5,)),
                     "episode": column("episode.i32", np.int32, ()),
                 }
             )
@@ -40,6 +41,7 @@ class Demonstrations:
         self.count = first
         self.state = np.concatenate([p["state"] for p in self.parts])
         self.action = np.concatenate([p["action"] for p in self.parts])
+        self.cube = np.concatenate([p["cube"] for p in self.parts])
         self.episode = np.concatenate(
             [p["episode"].astype(np.int64) + (i << 32) for i, p in enumerate(self.parts)]
         )

@@ -80,11 +80,26 @@ class PickCube(nn.Module):
         self.register_buffer("action_mean", torch.zeros(CHUNK, ACTION))
         self.register_buffer("action_scale", torch.ones(CHUNK, ACTION))
 
-    def normalised(self, state, overhead, wrist):
-        """The output before it is brought to metres and radians: what the loss compares."""
+    def features(self, state, overhead, wrist):
         state = (state - self.state_mean) * self.state_scale
-        features = torch.cat([self.overhead(overhead), self.wrist(wrist), state], 1)
+        return torch.cat([self.overhead(overhead), self.wrist(wrist), state], 1)
+
+    def normalised(self, features):
+        """The output before it is brought to metres and radians: what the loss compares."""
         return self.head(features).reshape(-1, CHUNK, ACTION)
 
     def forward(self, state, overhead, wrist):
-        return self.normalised(state, overhead, wrist) * self.action_scale + self.action_mean
+        features = self.features(state, overhead, wrist)
+        return self.normalised(features) * self.action_scale + self.action_mean
+
+
+class Finder(nn.Module):
+    """Says where the cube is and how it is turned. Only there while learning: it makes the eyes look for the cube
+    long before that pays off in the actions."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(2 * Encoder.OUT + STATE, 5)
+
+    def forward(self, features):
+        return self.head(features)

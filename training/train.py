@@ -15,7 +15,11 @@ import numpy as np
 import torch
 
 from dataset import Demonstrations
-from network import CAMERAS, Encoder, PickCube
+from network import CAMERAS, Encoder, Finder, PickCube
+
+
+# Metres: about how far cubes lie apart.
+CUBE_SPREAD = 0.06
 
 
 def arguments():
@@ -25,6 +29,7 @@ def arguments():
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
+    parser.add_argument("--finding", type=float, default=0.5, help="weight of finding the cube")
     parser.add_argument("--average", type=float, default=0.998, help="decay of averaged weights")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
@@ -74,12 +79,25 @@ def fit_scales(model, data, indices):
     model.action_scale.copy_(torch.from_numpy(action.std(0) + 1e-4))
 
 
-def loss_of(model, data, indices, prepare):
-    target = torch.from_numpy(data.action[indices])
-    target = (target - model.action_mean) / model.action_scale
+def look(model, data, indices, prepare):
     state = torch.from_numpy(data.state[indices])
     pictures = [prepare(data.images(indices, camera)) for camera in CAMERAS]
-    return (model.normalised(state, *pictures) - target).abs()
+    return model.features(state, *pictures)
+
+
+def loss_of(model, data, indices, features):
+    """How far every action is off, in its scale."""
+    target = torch.from_numpy(data.action[indices])
+    target = (target - model.action_mean) / model.action_scale
+    return (model.normalised(features) - target).abs()
+
+
+def lost(finder, data, indices, features):
+    """How far off the cube is thought to be (in units of about its spread), and its turn."""
+    cube = torch.from_numpy(data.cube[indices])
+    centre = torch.tensor([0.17, -0.06, 0.03, 0.0, 0.0])
+    scale = torch.tensor([CUBE_SPREAD] * 3 + [1.0] * 2)
+    return (finder(features) - (cube - centre) / scale).abs()
 
 
 @torch.no_grad()
@@ -88,7 +106,8 @@ def validate(model, data, indices):
     model.eval()
     losses = []
     for chunk in np.array_split(indices, max(1, len(indices) // 256)):
-        losses.append(loss_of(model, data, chunk, plain).mean(0) * len(chunk))
+        features = look(model, data, chunk, plain)
+        losses.append(loss_of(model, data, chunk, features).mean(0) * len(chunk))
     model.train()
     mean = sum(losses) / len(indices)
     return (mean * model.action_scale)[3].tolist(), mean.mean().item()
@@ -114,7 +133,9 @@ def main():
         fit_scales(model, data, learn)
     model = model.to(memory_format=torch.channels_last)
     average = {k: v.clone() for k, v in model.state_dict().items()}
-    optimiser = torch.optim.AdamW(model.parameters(), lr=args.rate, weight_decay=1e-4)
+    finder = Finder()
+    weights = [*model.parameters(), *finder.parameters()]
+    optimiser = torch.optim.AdamW(weights, lr=args.rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, max_lr=args.rate, total_steps=args.steps, pct_start=0.15
     )
@@ -130,20 +151,26 @@ def main():
     began, running = time.monotonic(), None
     for step in range(1, args.steps + 1):
         batch = learn[order.integers(len(learn), size=args.batch)]
-        loss = loss_of(model, data, batch, prepare).mean()
+        features = look(model, data, batch, prepare)
+        acting = loss_of(model, data, batch, features).mean()
+        finding = lost(finder, data, batch, features).mean(0)
+        loss = acting + args.finding * finding.mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimiser.step()
         schedule.step()
         decay = min(args.average, step / (step + 10))
         with torch.no_grad():
             for key, value in model.state_dict().items():
                 average[key].lerp_(value, 1.0 - decay)
-        running = loss.item() if running is None else 0.98 * running + 0.02 * loss.item()
+        seen = np.array([acting.item(), finding[:3].mean().item(), finding[3:].mean().item()])
+        running = seen if running is None else 0.98 * running + 0.02 * seen
         if step % 100 == 0 or step == args.steps:
             seconds = time.monotonic() - began
-            line = {"step": step, "loss": round(running, 4), "seconds": round(seconds, 1)}
+            line = {"step": step, "seconds": round(seconds, 1), "loss": round(running[0], 4)}
+            line["cube_mm"] = round(running[1] * CUBE_SPREAD * 1000, 1)
+            line["turn"] = round(running[2], 3)
             line["samples_per_second"] = round(step * args.batch / seconds)
             if step % 500 == 0 or step == args.steps:
                 judge = PickCube()

@@ -1,8 +1,8 @@
 //! The demonstrations on disk: flat files that NumPy maps as they are.
 //!
 //! Owns the layout that `training/dataset.py` reads: one record a sample in `overhead.u8`,
-//! `wrist.u8` (height × width × RGB), `state.f32`, `action.f32` and `episode.i32`, and
-//! `meta.json` beside them. Whole episodes are appended, so that the files always agree.
+//! `wrist.u8` (height × width × RGB), `state.f32`, `action.f32`, `cube.f32` and `episode.i32`,
+//! and `meta.json` beside them. Whole episodes are appended, so that the files always agree.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -22,6 +22,9 @@ pub(crate) struct Sample {
     pub(crate) wrist: Vec<u8>,
     pub(crate) state: [f32; STATE],
     pub(crate) action: [[f32; 5]; CHUNK],
+    /// Where the cube is (base frame, metres), cosine and sine of four times its yaw in the jaws:
+    /// something to learn to see, never an input.
+    pub(crate) cube: [f32; 5],
 }
 
 /// What `meta.json` says: enough to collect the same again.
@@ -44,7 +47,7 @@ pub(crate) struct WriteError {
 /// Appends episodes to a folder.
 pub(crate) struct Writer {
     folder: PathBuf,
-    files: [(PathBuf, BufWriter<File>); 5],
+    files: [(PathBuf, BufWriter<File>); 6],
     episodes: u32,
     samples: u64,
 }
@@ -69,6 +72,7 @@ impl Writer {
                 open("wrist.u8")?,
                 open("state.f32")?,
                 open("action.f32")?,
+                open("cube.f32")?,
                 open("episode.i32")?,
             ],
             folder: folder.to_owned(),
@@ -84,7 +88,15 @@ impl Writer {
             let state: Vec<u8> = sample.state.iter().flat_map(|v| v.to_le_bytes()).collect();
             let action = sample.action.as_flattened();
             let action: Vec<u8> = action.iter().flat_map(|v| v.to_le_bytes()).collect();
-            let columns: [&[u8]; 5] = [&sample.overhead, &sample.wrist, &state, &action, &episode];
+            let cube: Vec<u8> = sample.cube.iter().flat_map(|v| v.to_le_bytes()).collect();
+            let columns: [&[u8]; 6] = [
+                &sample.overhead,
+                &sample.wrist,
+                &state,
+                &action,
+                &cube,
+                &episode,
+            ];
             for ((path, file), bytes) in self.files.iter_mut().zip(columns) {
                 file.write_all(bytes).map_err(|source| WriteError {
                     path: path.clone(),

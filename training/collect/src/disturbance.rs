@@ -8,18 +8,20 @@ use rand::{Rng, RngExt};
 
 use crate::expert::{CHUNK, STEP_SECS};
 
-/// Standard deviation of the correlated noise: metres on x, y, z and radians of roll.
-const WANDER: [f64; 4] = [0.003, 0.003, 0.002, 0.03];
+/// Standard deviation of the correlated noise: metres on x, y, z, radians of roll and gripper.
+const WANDER: [f64; 5] = [0.003, 0.003, 0.002, 0.03, 0.03];
+/// Where the gripper stands in a waypoint.
+const GRIPPER: usize = 4;
 /// How long the noise remembers, seconds.
 const MEMORY_SECS: f64 = 0.4;
 /// Chance of a kick at each waypoint, and its size.
 const KICK_CHANCE: f64 = 0.03;
-const KICK: [f64; 4] = [0.006, 0.006, 0.004, 0.06];
+const KICK: [f64; 5] = [0.006, 0.006, 0.004, 0.06, 0.06];
 
 /// A disturbance that goes on from plan to plan.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Disturbance {
-    offset: [f64; 4],
+    offset: [f64; 5],
 }
 
 impl Disturbance {
@@ -28,15 +30,22 @@ impl Disturbance {
         let keep = (-STEP_SECS / MEMORY_SECS).exp();
         let fresh = (1.0 - keep * keep).sqrt();
         let mut offset = self.offset;
-        let mut waypoints = [[0.0; 4]; CHUNK];
+        let mut waypoints = [[0.0; 5]; CHUNK];
         for waypoint in &mut waypoints {
             let kick = rng.random::<f64>() < KICK_CHANCE;
-            for axis in 0..4 {
+            for axis in 0..5 {
                 offset[axis] = keep * offset[axis] + fresh * WANDER[axis] * gauss(rng);
                 if kick {
                     offset[axis] += KICK[axis] * gauss(rng);
                 }
-                waypoint[axis] = offset[axis] - self.offset[axis];
+                // The command that a chunk starts from already has the tool's push in it, but
+                // the gripper is told where to be, not how far to go.
+                let since = if axis == GRIPPER {
+                    0.0
+                } else {
+                    self.offset[axis]
+                };
+                waypoint[axis] = offset[axis] - since;
             }
         }
         Pushed {
@@ -53,7 +62,14 @@ impl Disturbance {
             };
         };
         Disturbance {
-            offset: std::array::from_fn(|axis| pushed.from[axis] + last[axis]),
+            offset: std::array::from_fn(|axis| {
+                let since = if axis == GRIPPER {
+                    0.0
+                } else {
+                    pushed.from[axis]
+                };
+                since + last[axis]
+            }),
         }
     }
 }
@@ -61,9 +77,9 @@ impl Disturbance {
 /// One chunk's disturbance.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pushed {
-    from: [f64; 4],
-    /// x, y, z and roll for each waypoint.
-    pub(crate) waypoints: [[f64; 4]; CHUNK],
+    from: [f64; 5],
+    /// x, y, z, roll and gripper for each waypoint.
+    pub(crate) waypoints: [[f64; 5]; CHUNK],
 }
 
 /// A standard normal number (Box and Muller).

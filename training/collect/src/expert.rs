@@ -41,10 +41,18 @@ const GAIN: f64 = 3.5;
 const GRIPPER_SPEED: f64 = 2.4;
 /// How fast it is taken to follow: late rather than early, or the tool leaves without the cube.
 const GRIPPER_FOLLOWS: f64 = 1.3;
+/// A closing command is ahead of the gripper by at least this, rad.
+const GRIPPER_LEADS: f64 = 0.1;
 /// A held cube keeps the jaws within this of where it should, rad.
 const HELD_WITHIN: f64 = 0.05;
 /// The jaws count as told to close below this, rad.
-const TOLD_TO_CLOSE: f64 = -0.12;
+const TOLD_TO_CLOSE: f64 = -0.08;
+/// A cube that left the table is held even across its corners: these gripper angles.
+const HELD_ASKEW: std::ops::Range<f64> = -0.08..0.16;
+/// Centre above where it lies on the table, metres: the cube has left it.
+const LIFTED: f64 = 0.008;
+/// Jaws turned farther than this from the cube's faces do not close, rad.
+const ASKEW: f64 = 0.5;
 
 /// Where the tool is: position in the base frame (m) and roll (rad).
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -115,9 +123,13 @@ impl Expert {
     /// measurement, as the policy has to.
     pub(crate) fn held(&self, sight: &Sight) -> bool {
         let apart = distance(sight.tool.position, sight.cube);
-        sight.gripper_command < TOLD_TO_CLOSE
-            && (sight.gripper - self.layout.held_angle).abs() < HELD_WITHIN
-            && apart < 0.03
+        let squeezed = if sight.cube[2] > self.layout.cube_half + LIFTED {
+            HELD_ASKEW.contains(&sight.gripper) && sight.gripper_command < sight.gripper - 0.05
+        } else {
+            (sight.gripper - self.layout.held_angle).abs() < HELD_WITHIN
+                && sight.gripper_command < TOLD_TO_CLOSE
+        };
+        squeezed && apart < 0.03
     }
 
     /// What to do at this sight.
@@ -202,7 +214,7 @@ impl Expert {
         if across.abs() < tolerance
             && beside.abs() < tolerance
             && above.abs() < low
-            && (closing || turn.abs() < 0.15)
+            && turn.abs() < if closing { ASKEW } else { 0.15 }
         {
             return Wish {
                 velocity: [0.0; 3],
@@ -301,8 +313,12 @@ impl Expert {
         let turned = wrap(after - before, PI) + self.layout.yaw_per_roll * wish.roll_rate * secs;
         sight.jaw_yaw += turned;
         sight.gripper_command += limit(wish.gripper - sight.gripper_command, GRIPPER_SPEED * secs);
-        let stop = if between && sight.gripper > self.layout.held_angle - HELD_WITHIN {
-            self.layout.held_angle.min(sight.gripper)
+        let stop = if held || between && sight.gripper > self.layout.held_angle - HELD_WITHIN {
+            sight.gripper.min(if held {
+                f64::MAX
+            } else {
+                self.layout.held_angle
+            })
         } else {
             CLOSED
         };

@@ -11,10 +11,13 @@ use surehand::policy::{Observation, Picture, Policy};
 use surehand::units::{JointVec, MonoTime, Rad};
 
 use crate::Failure;
-use crate::expert::{CHUNK, STEP_SECS, TILT, Tool};
+use crate::expert::{CHUNK, CLOSED, STEP_SECS, TILT, Tool};
 
 /// The tool never goes below this, metres: the jaws' tips are lower than the tool point.
 const LOWEST: f64 = 0.0105;
+
+/// The gripper is never told to open wider, radians.
+const WIDEST: f64 = 0.6;
 
 /// What the arm looked like when the pictures were taken.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +37,7 @@ pub(crate) fn plan_of(at: MonoTime, base: &Tool, chunk: &[[f64; 5]; CHUNK]) -> P
             position: [x + step[0], y + step[1], (z + step[2]).max(LOWEST)],
             tilt: TILT,
             roll: base.roll + step[3],
-            gripper: step[4],
+            gripper: step[4].clamp(CLOSED, WIDEST),
         });
     }
     Plan {

@@ -18,6 +18,8 @@ const NEAR_START: f64 = 0.5;
 const NEAR: f64 = 0.05;
 /// Chance that the cube is moved once in the episode.
 const MOVED: f64 = 0.15;
+/// Chance that the gripper lets go on the way once.
+const DROPPED: f64 = 0.12;
 /// Chance that the cube is snatched from the jaws once.
 const SNATCHED: f64 = 0.10;
 /// Elsewhere: polar about the pan axis and height, metres and radians.
@@ -34,6 +36,8 @@ pub(crate) enum Mischief {
     MoveAt(f64),
     /// It is taken out of the jaws once it has been carried for this long, seconds.
     SnatchAfter(f64),
+    /// The gripper is made to open once the cube has been carried for this long, seconds.
+    DropAfter(f64),
 }
 
 /// Draws what somebody does to the cube.
@@ -43,6 +47,8 @@ pub(crate) fn mischief(rng: &mut impl Rng) -> Mischief {
         Mischief::MoveAt(rng.random_range(0.5..4.0))
     } else if draw < MOVED + SNATCHED {
         Mischief::SnatchAfter(rng.random_range(0.1..2.0))
+    } else if draw < MOVED + SNATCHED + DROPPED {
+        Mischief::DropAfter(rng.random_range(0.0..1.5))
     } else {
         Mischief::None
     }

@@ -16,7 +16,7 @@ use surehand_sim::scene::Scene;
 use crate::Failure;
 use crate::dataset::{STATE, Sample};
 use crate::disturbance::Disturbance;
-use crate::expert::{Expert, STEP_SECS, Sight};
+use crate::expert::{Expert, OPEN, STEP_SECS, Sight};
 use crate::hand::{self, Moment};
 use crate::rig::{Rig, Station};
 use crate::start::{self, Mischief};
@@ -106,7 +106,7 @@ impl Trial<'_> {
                 let sight = self.sight(&rig);
                 let chunk = self.expert.rollout(&sight);
                 if manner.recorded {
-                    outcome.samples.push(sample(&mut rig, &chunk)?);
+                    outcome.samples.push(sample(&mut rig, &sight, &chunk)?);
                 }
                 if steps_left == 0 && pending.is_none() {
                     let steps = rng.random_range(PLAN_STEPS[0]..=PLAN_STEPS[1]);
@@ -119,6 +119,12 @@ impl Trial<'_> {
                             }
                         }
                         disturbance = Disturbance::after(&pushed, steps as usize);
+                    }
+                    if let (Mischief::DropAfter(after), Some(since)) = (mischief, carried_since)
+                        && secs > since + after
+                    {
+                        executed.iter_mut().for_each(|way| way[4] = OPEN);
+                        mischief = Mischief::None;
                     }
                     let (command, _) = rig.tool(&rig.command());
                     pending = Some(Pending {
@@ -241,7 +247,7 @@ impl Trial<'_> {
         rng: &mut ChaCha8Rng,
     ) -> Mischief {
         let now = match mischief {
-            Mischief::None => false,
+            Mischief::None | Mischief::DropAfter(_) => false,
             Mischief::MoveAt(at) => secs >= at && carried_since.is_none(),
             Mischief::SnatchAfter(after) => carried_since.is_some_and(|since| secs > since + after),
         };
@@ -307,7 +313,7 @@ fn covered_picture() -> Result<Arc<Rgb8>, Failure> {
 }
 
 /// What the policy sees now, and what it should answer.
-fn sample(rig: &mut Rig, chunk: &[[f64; 5]; 16]) -> Result<Sample, Failure> {
+fn sample(rig: &mut Rig, sight: &Sight, chunk: &[[f64; 5]; 16]) -> Result<Sample, Failure> {
     let [overhead, wrist] = CAMERAS.map(|camera| rig.picture(camera));
     let (measured, command) = (rig.measured(), rig.command());
     let (tool, _) = rig.tool(&measured);
@@ -321,10 +327,14 @@ fn sample(rig: &mut Rig, chunk: &[[f64; 5]; 16]) -> Result<Sample, Failure> {
     {
         *slot = value as f32;
     }
+    let [x, y, z] = sight.cube;
+    // A cube looks the same after a quarter turn.
+    let turn = 4.0 * (sight.cube_yaw - sight.jaw_yaw);
     Ok(Sample {
         overhead: overhead?.data().to_vec(),
         wrist: wrist?.data().to_vec(),
         state,
         action: chunk.map(|step| step.map(|value| value as f32)),
+        cube: [x, y, z, turn.cos(), turn.sin()].map(|value| value as f32),
     })
 }
