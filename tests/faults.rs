@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 /// A controller that runs the standing policy at its start pose.
 fn working(sim: &Sim, folder: &std::path::Path) -> Controller {
-    let cell = sim.cell("quick.toml", folder);
+    let cell = sim.cell("calm.toml", folder);
     let mut controller = Controller::run(&cell, &["--job", "left"]);
     controller.events.wait_mode("running");
     std::thread::sleep(Duration::from_millis(500));
@@ -64,7 +64,7 @@ fn holds(sim: &Sim) {
 fn nan_from_the_policy_stops_the_arm_and_never_reaches_the_wire() {
     let sim = Sim::start(11);
     let folder = tempfile::tempdir().unwrap();
-    let cell = sim.cell("quick.toml", folder.path());
+    let cell = sim.cell("calm.toml", folder.path());
     let controller = Controller::run(&cell, &["--job", "nan"]);
     let status = controller.wait_status("stopped by it", |s| {
         s["mode"] == "stopped" && cause(s).contains("NaN")

@@ -15,7 +15,7 @@ use serde_json::Value;
 /// One count of the encoder, radians.
 const COUNT: f64 = std::f64::consts::TAU / 4096.0;
 /// The cell's acceleration limit, rad/s².
-const ACCELERATION: f64 = 60.0;
+const ACCELERATION: f64 = 40.0;
 /// The cell's stopping distance, v² / 2a, radians.
 const STOPPING: f64 = 3.0 * 3.0 / (2.0 * ACCELERATION);
 
