@@ -53,6 +53,8 @@ pub struct ArmSection {
     pub gripper: String,
     /// Calibration file (LeRobot's format).
     pub calibration: PathBuf,
+    /// Tool actions never lead the tool point below this height in the base frame, metres.
+    pub tool_floor: f64,
 }
 
 /// The servo bus.

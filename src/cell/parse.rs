@@ -63,6 +63,7 @@ struct RawArm {
     tip: String,
     gripper: String,
     calibration: PathBuf,
+    tool_floor_m: Option<Spanned<f64>>,
 }
 
 #[derive(Deserialize)]
@@ -244,6 +245,12 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Cell, CellError> {
             tip: raw.arm.tip,
             gripper: raw.arm.gripper,
             calibration: folder.join(raw.arm.calibration),
+            tool_floor: source.optional(
+                "tool_floor_m",
+                raw.arm.tool_floor_m.as_ref(),
+                f64::NEG_INFINITY,
+                -2.0..=2.0,
+            )?,
         },
         bus: BusSection {
             port: folder.join(raw.bus.port),

@@ -44,6 +44,8 @@ pub struct PlanRules {
     pub reach_metres: f64,
     /// A tool waypoint's tilt and roll may be missed by this.
     pub reach_angle: Rad,
+    /// The tool point is never sent below this height in the base frame, metres.
+    pub floor: f64,
 }
 
 impl Default for PlanRules {
@@ -57,6 +59,7 @@ impl Default for PlanRules {
             limit_slack: Rad(0.1),
             reach_metres: 0.02,
             reach_angle: Rad(0.35),
+            floor: f64::NEG_INFINITY,
         }
     }
 }

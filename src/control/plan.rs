@@ -153,7 +153,10 @@ impl PlanFollower {
             Waypoints::Joint(_) => Sample::Target(point.map(Rad)),
             Waypoints::Tool(_) => {
                 let seed = self.solved.unwrap_or(*present);
-                let solution = ik::solve(model, &tool_point(&point), &seed);
+                let mut target = tool_point(&point);
+                let [_, _, height] = &mut target.position;
+                *height = height.max(self.rules.floor);
+                let solution = ik::solve(model, &target, &seed);
                 self.solved = Some(solution.joints);
                 // Admission has checked the waypoints; between them it may be a little more.
                 if solution.position_error > 2.0 * self.rules.reach_metres {

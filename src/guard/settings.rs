@@ -33,6 +33,7 @@ pub fn core_config(cell: &Cell, arm: &Arm, realtime: bool) -> CoreConfig {
         plans: PlanRules {
             max_age: control.max_plan_age,
             crossfade: control.crossfade,
+            floor: cell.arm.tool_floor,
             ..PlanRules::default()
         },
         monitors: MonitorConfig {
