@@ -39,8 +39,8 @@ fn moving(sim: &Sim, folder: &std::path::Path, index: u64) -> Controller {
     controller
 }
 
-/// Milliseconds from `from_ns` to the first goal of the pan joint that is more than a count and a
-/// half short of going on at the speed before.
+/// Milliseconds from `from_ns` to the first goal of the pan joint that falls short of going on at
+/// the speed before, and goes on to fall short by more than a count and a half.
 fn first_slower_ms(goals: &[Goals], from_ns: u64) -> f64 {
     let before: Vec<&Goals> = goals.iter().filter(|g| g.t_ns <= from_ns).collect();
     let n = before.len();
@@ -51,11 +51,19 @@ fn first_slower_ms(goals: &[Goals], from_ns: u64) -> f64 {
         per_ns.abs() * 5e6 > 1.2,
         "the arm was not moving: {per_ns} counts/ns"
     );
+    let mut onset = None;
     for goal in goals.iter().filter(|g| g.t_ns > from_ns) {
         let expected = f64::from(b.counts[0]) + per_ns * (goal.t_ns - b.t_ns) as f64;
         let short = (expected - f64::from(goal.counts[0])) * per_ns.signum();
+        // Goals are whole counts: half a count short may be rounding, and is the beginning of
+        // the braking only when the next goals fall short by more.
+        if short <= 0.5 {
+            onset = None;
+            continue;
+        }
+        let since = *onset.get_or_insert(goal.t_ns);
         if short > 1.5 {
-            return (goal.t_ns - from_ns) as f64 * 1e-6;
+            return (since - from_ns) as f64 * 1e-6;
         }
     }
     panic!("no goal ever slowed down");

@@ -78,7 +78,9 @@ impl Core {
 
     /// One period: take in what was read, decide, give the goals to write.
     pub fn tick(&mut self, inputs: &Inputs<'_>) -> Step<JointCommand> {
-        self.act = TorqueAct::Keep;
+        if std::mem::take(&mut self.act) == TorqueAct::Enable {
+            self.monitor.excuse_next();
+        }
         self.watch(inputs);
         let answers = self.answer(inputs);
         let refused = self.offer(inputs);

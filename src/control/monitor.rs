@@ -134,6 +134,11 @@ impl Monitor {
         self.plausible() && self.joints.iter().all(|watch| watch.healthy(&self.config))
     }
 
+    /// The next tick may come late: switching torque on waits for every servo to confirm.
+    pub(crate) fn excuse_next(&mut self) {
+        self.last_tick = None;
+    }
+
     fn timing(&mut self, inputs: &Inputs<'_>) -> Option<Cause> {
         let before = self.last_tick.replace(inputs.now);
         let stalled = before
