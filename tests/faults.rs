@@ -11,21 +11,36 @@ use serde_json::{Value, json};
 
 /// A controller that runs the standing policy at its start pose.
 fn working(sim: &Sim, folder: &std::path::Path) -> Controller {
-    let cell = sim.cell("quick.toml", folder);
+    let cell = sim.cell("calm.toml", folder);
     let mut controller = Controller::run(&cell, &["--job", "left"]);
     controller.events.wait_mode("running");
     std::thread::sleep(Duration::from_millis(500));
     controller
 }
 
-/// Injects `fault` while the arm runs and gives the status after the stop.
-fn stopped_by(fault: &Value, seed: u64) -> (Sim, Controller, Value) {
+/// A cell that a fault has stopped.
+struct Stopped {
+    controller: Controller,
+    sim: Sim,
+    /// The status after the stop.
+    status: Value,
+    /// Holds the controller's socket.
+    _folder: tempfile::TempDir,
+}
+
+/// Injects `fault` while the arm runs.
+fn stopped_by(fault: &Value, seed: u64) -> Stopped {
     let sim = Sim::start(seed);
     let folder = tempfile::tempdir().unwrap();
     let controller = working(&sim, folder.path());
     sim.fault(fault);
     let status = controller.wait_status("stopped", |s| s["mode"] == "stopped");
-    (sim, controller, status)
+    Stopped {
+        controller,
+        sim,
+        status,
+        _folder: folder,
+    }
 }
 
 fn cause(status: &Value) -> &str {
@@ -49,7 +64,7 @@ fn holds(sim: &Sim) {
 fn nan_from_the_policy_stops_the_arm_and_never_reaches_the_wire() {
     let sim = Sim::start(11);
     let folder = tempfile::tempdir().unwrap();
-    let cell = sim.cell("quick.toml", folder.path());
+    let cell = sim.cell("calm.toml", folder.path());
     let controller = Controller::run(&cell, &["--job", "nan"]);
     let status = controller.wait_status("stopped by it", |s| {
         s["mode"] == "stopped" && cause(s).contains("NaN")
@@ -61,49 +76,67 @@ fn nan_from_the_policy_stops_the_arm_and_never_reaches_the_wire() {
 #[test]
 fn a_frozen_camera_stops_the_arm() {
     let fault = json!({"fault": "camera_freeze", "camera": "wrist", "for_ms": 3000});
-    let (sim, _controller, status) = stopped_by(&fault, 12);
-    assert!(cause(&status).contains("camera wrist repeats"), "{status}");
-    holds(&sim);
+    let stopped = stopped_by(&fault, 12);
+    assert!(
+        cause(&stopped.status).contains("camera wrist repeats"),
+        "{}",
+        stopped.status
+    );
+    holds(&stopped.sim);
 }
 
 #[test]
 fn a_black_camera_stops_the_arm() {
     let fault = json!({"fault": "camera_black", "camera": "overhead", "for_ms": 3000});
-    let (sim, _controller, status) = stopped_by(&fault, 13);
-    assert!(cause(&status).contains("camera overhead"), "{status}");
-    holds(&sim);
+    let stopped = stopped_by(&fault, 13);
+    assert!(
+        cause(&stopped.status).contains("camera overhead"),
+        "{}",
+        stopped.status
+    );
+    holds(&stopped.sim);
 }
 
 #[test]
 fn a_silent_servo_stops_the_others() {
     let fault = json!({"fault": "silence", "id": 3, "for_ms": 1500});
-    let (sim, controller, status) = stopped_by(&fault, 14);
+    let stopped = stopped_by(&fault, 14);
     assert!(
-        cause(&status).contains("elbow_flex did not answer"),
-        "{status}"
+        cause(&stopped.status).contains("elbow_flex did not answer"),
+        "{}",
+        stopped.status
     );
-    assert_eq!(controller.verb("reset"), 2, "the cause is still present");
+    assert_eq!(
+        stopped.controller.verb("reset"),
+        2,
+        "the cause is still present"
+    );
     std::thread::sleep(Duration::from_millis(1500));
-    assert_eq!(controller.verb("reset"), 0);
-    holds(&sim);
+    assert_eq!(stopped.controller.verb("reset"), 0);
+    holds(&stopped.sim);
 }
 
 #[test]
 fn an_overloaded_servo_stops_the_arm() {
-    let (_sim, _controller, status) = stopped_by(&json!({"fault": "overload", "id": 2}), 15);
+    let stopped = stopped_by(&json!({"fault": "overload", "id": 2}), 15);
     assert!(
-        cause(&status).contains("shoulder_lift reports overload"),
-        "{status}"
+        cause(&stopped.status).contains("shoulder_lift reports overload"),
+        "{}",
+        stopped.status
     );
 }
 
 #[test]
 fn an_unplugged_port_is_a_stop_and_replugging_moves_nothing() {
-    let (sim, controller, status) = stopped_by(&json!({"fault": "unplug"}), 16);
-    assert!(cause(&status).contains("serial port"), "{status}");
-    sim.fault(&json!({"fault": "replug"}));
+    let stopped = stopped_by(&json!({"fault": "unplug"}), 16);
+    assert!(
+        cause(&stopped.status).contains("serial port"),
+        "{}",
+        stopped.status
+    );
+    stopped.sim.fault(&json!({"fault": "replug"}));
     std::thread::sleep(Duration::from_millis(500));
-    assert_eq!(controller.status()["mode"], "stopped");
+    assert_eq!(stopped.controller.status()["mode"], "stopped");
 }
 
 #[test]

@@ -15,13 +15,14 @@ use serde_json::Value;
 /// One count of the encoder, radians.
 const COUNT: f64 = std::f64::consts::TAU / 4096.0;
 /// The cell's acceleration limit, rad/s².
-const ACCELERATION: f64 = 60.0;
+const ACCELERATION: f64 = 40.0;
 /// The cell's stopping distance, v² / 2a, radians.
 const STOPPING: f64 = 3.0 * 3.0 / (2.0 * ACCELERATION);
 
-/// Deterministic phases: nothing here needs good randomness.
+/// Phases in the first half of the move, where it only gets faster: slowing down is then never
+/// the plan's. Deterministic: nothing here needs good randomness.
 fn phase_ms(index: u64) -> u64 {
-    250 + index.wrapping_mul(2_654_435_761) % 700
+    600 + index.wrapping_mul(2_654_435_761) % 250
 }
 
 /// A controller whose pan joint has been moving at a steady speed for a while.
@@ -47,7 +48,7 @@ fn first_slower_ms(goals: &[Goals], from_ns: u64) -> f64 {
     let (a, b) = (before[n - 11], before[n - 1]);
     let per_ns = f64::from(b.counts[0] - a.counts[0]) / (b.t_ns - a.t_ns) as f64;
     assert!(
-        per_ns.abs() * 5e6 > 2.0,
+        per_ns.abs() * 5e6 > 1.2,
         "the arm was not moving: {per_ns} counts/ns"
     );
     for goal in goals.iter().filter(|g| g.t_ns > from_ns) {

@@ -268,7 +268,7 @@ fn control(source: &Source<'_>, raw: &RawLoop) -> Result<LoopSection, CellError>
     Ok(LoopSection {
         rate_hz: source.optional("rate_hz", raw.rate_hz.as_ref(), 100.0, 20.0..=1000.0)?,
         priority,
-        lease: source.millis("lease_ms", raw.lease_ms.as_ref(), 30.0, 5.0..=1000.0)?,
+        lease: source.millis("lease_ms", raw.lease_ms.as_ref(), 25.0, 5.0..=1000.0)?,
         lease_without_realtime: source.millis(
             "lease_without_realtime_ms",
             raw.lease_without_realtime_ms.as_ref(),

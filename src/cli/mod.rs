@@ -155,7 +155,10 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            eprintln!("surehand: {}", failure.line);
+            // Empty when another process of ours has said it already.
+            if !failure.line.is_empty() {
+                eprintln!("surehand: {}", failure.line);
+            }
             failure.exit.into()
         }
     }

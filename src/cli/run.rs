@@ -58,7 +58,7 @@ impl From<RunError> for Failure {
             RunError::Hardware(_) => Failure::hardware(error),
             // The guard has said why itself, and with which code.
             RunError::Guard(code) => Failure {
-                line: "nothing has moved".into(),
+                line: String::new(),
                 exit: match code {
                     Some(2) => Exit::Configuration,
                     _ => Exit::Hardware,

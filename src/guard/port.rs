@@ -20,6 +20,8 @@ use crate::units::{JointVec, MonoTime};
 const READ_SHARE: f64 = 0.75;
 /// Switching torque on reads back every servo; it happens while the arm stands.
 const TORQUE_ON: Duration = Duration::from_millis(40);
+/// One lost reply of all these is no reason to stay limp.
+const TORQUE_TRIES: u32 = 4;
 
 /// The arm's bus in service.
 pub(super) struct ArmPort {
@@ -78,11 +80,12 @@ impl ArmPort {
         let _ = self.bus.write_goals(command, deadline);
     }
 
-    /// Torque on where the arm stands.
-    pub(super) fn torque_on(&mut self, command: &JointCommand) {
-        let deadline = MonoTime(realtime::now().0 + realtime::nanos(TORQUE_ON));
-        // An arm that did not take it is limp: its monitors tell within a few ticks.
-        let _ = self.bus.torque_on(command, deadline);
+    /// Torque on where the arm stands; whether every servo confirmed it.
+    pub(super) fn torque_on(&mut self, command: &JointCommand) -> bool {
+        (0..TORQUE_TRIES).any(|_| {
+            let deadline = MonoTime(realtime::now().0 + realtime::nanos(TORQUE_ON));
+            self.bus.torque_on(command, deadline).is_ok()
+        })
     }
 
     /// Torque off in place.

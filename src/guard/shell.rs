@@ -29,6 +29,8 @@ pub(super) struct Shell {
     clients: Clients,
     inbox: Inbox,
     told_to_end: Arc<AtomicBool>,
+    /// Torque was asked for and not confirmed.
+    limp: bool,
     pace: Pace,
     pub(super) measured: Measurements,
     pub(super) facts: status::Facts,
@@ -98,6 +100,7 @@ impl Shell {
             clients: Clients::new(listener),
             inbox: Inbox::default(),
             told_to_end,
+            limp: false,
             pace: Pace::new(realtime::now(), settings::period(cell)),
             measured,
             facts: status::Facts::new(cell, &arm, &grants),
@@ -121,6 +124,9 @@ impl Shell {
         let joints = self.port.read(now);
         let read = realtime::now();
         self.clients.poll(read, &mut self.inbox);
+        if std::mem::take(&mut self.limp) {
+            self.inbox.signals.trip.get_or_insert(Cause::TorqueNotTaken);
+        }
         self.inbox.signals.told_to_end = self.told_to_end.load(Ordering::Relaxed);
         let step = self.core.tick(&Inputs {
             now,
@@ -151,7 +157,7 @@ impl Shell {
             // A goal after it would switch torque on again.
             (TorqueAct::Release, _) => self.port.torque_off(),
             (TorqueAct::Enable, Some(command)) => {
-                self.port.torque_on(command);
+                self.limp = !self.port.torque_on(command);
                 // Every servo was asked to confirm, while the arm stands: the time that took is
                 // no hold-up of the loop.
                 self.pace.restart(realtime::now());

@@ -90,6 +90,8 @@ pub enum Cause {
     },
     /// The serial port failed.
     PortLost,
+    /// The servos did not confirm that they hold.
+    TorqueNotTaken,
     /// A joint does not follow its goal.
     FollowingError {
         /// Which joint.
@@ -231,6 +233,7 @@ impl Cause {
                 names.joint(joint)
             ),
             Cause::PortLost => "the serial port failed".into(),
+            Cause::TorqueNotTaken => "the servos did not confirm that torque is on".into(),
             Cause::FollowingError { joint, error } => format!(
                 "joint {} is {error:.3} rad from its goal",
                 names.joint(joint)
@@ -285,6 +288,9 @@ impl Cause {
             }
             Cause::ServoFault { .. } => {
                 "the arm may sag: support it, release and enable again to clear the servo, then `surehand reset`"
+            }
+            Cause::TorqueNotTaken => {
+                "check the arm's power and cables, then `surehand reset` and `surehand enable`"
             }
             Cause::PortLost => "check the USB cable and the arm's power, then start again",
             Cause::FollowingError { .. } => {

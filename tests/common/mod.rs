@@ -278,14 +278,28 @@ impl Controller {
 
 impl Drop for Controller {
     fn drop(&mut self) {
-        // A frozen runner takes no other signal first.
-        let guard = status(&self.socket).and_then(|s| s["guard_pid"].as_u64());
+        // First the runner, or it would replace the guards; a frozen one takes no other signal.
         send_signal(self.runner_pid, Signal::KILL);
-        for pid in guard.into_iter().chain([u64::from(self.guard_pid)]) {
-            send_signal(u32::try_from(pid).unwrap_or(0), Signal::KILL);
+        for pid in guards_at(&self.socket) {
+            send_signal(pid, Signal::KILL);
         }
         let _ = std::fs::remove_file(&self.socket);
     }
+}
+
+/// The guard processes that were told to listen at `socket`: they outlive everybody on purpose,
+/// and would keep a test's output open for ever.
+fn guards_at(socket: &Path) -> Vec<u32> {
+    let socket = socket.as_os_str().as_encoded_bytes();
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .filter(|process| {
+            let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let mut words = line.split(|byte| *byte == 0);
+            words.any(|word| word == b"guard") && words.any(|word| word == socket)
+        })
+        .filter_map(|process| process.file_name().to_str()?.parse().ok())
+        .collect()
 }
 
 pub fn status(socket: &Path) -> Option<Value> {

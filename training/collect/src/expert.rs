@@ -41,8 +41,6 @@ const GAIN: f64 = 3.5;
 const GRIPPER_SPEED: f64 = 2.4;
 /// How fast it is taken to follow: late rather than early, or the tool leaves without the cube.
 const GRIPPER_FOLLOWS: f64 = 1.3;
-/// A closing command is ahead of the gripper by at least this, rad.
-const GRIPPER_LEADS: f64 = 0.1;
 /// A held cube keeps the jaws within this of where it should, rad.
 const HELD_WITHIN: f64 = 0.05;
 /// The jaws count as told to close below this, rad.
@@ -299,8 +297,8 @@ impl Expert {
         let held = self.held(sight);
         let between = distance(sight.tool.position, sight.cube) < 0.02;
         let (_, before) = self.polar(sight.tool.position);
-        for axis in 0..3 {
-            let way = wish.velocity[axis] * secs;
+        for (axis, velocity) in wish.velocity.iter().enumerate() {
+            let way = velocity * secs;
             moved[axis] += way;
             sight.tool.position[axis] += way;
             if held {
