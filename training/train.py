@@ -30,6 +30,7 @@ def arguments():
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
     parser.add_argument("--finding", type=float, default=0.5, help="weight of finding the cube")
+    parser.add_argument("--covered", type=float, default=0.05, help="share of covered cameras")
     parser.add_argument("--average", type=float, default=0.998, help="decay of averaged weights")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
@@ -79,22 +80,46 @@ def fit_scales(model, data, indices):
     model.action_scale.copy_(torch.from_numpy(action.std(0) + 1e-4))
 
 
-def look(model, data, indices, prepare):
-    state = torch.from_numpy(data.state[indices])
-    pictures = [prepare(data.images(indices, camera)) for camera in CAMERAS]
-    return model.features(state, *pictures)
+class Batch:
+    """Samples as the model takes them, and what is asked of it."""
+
+    def __init__(self, data, indices, prepare):
+        self.state = torch.from_numpy(data.state[indices])
+        self.action = torch.from_numpy(data.action[indices])
+        self.cube = torch.from_numpy(data.cube[indices])
+        self.pictures = [prepare(data.images(indices, camera)) for camera in CAMERAS]
+        self.seeing = torch.ones(len(indices), dtype=torch.bool)
+
+    def cover(self, share, generator):
+        """Covers one camera or both in some samples. Whoever can't see stands still."""
+
+        def rand(*shape):
+            return torch.rand(*shape, generator=generator)
+
+        count = len(self.state)
+        covered = rand(count) < share
+        which = rand(count)
+        for picture, hit in zip(self.pictures, (which < 0.6, which > 0.4)):
+            hit &= covered
+            picture[hit] = rand(int(hit.sum()), 1, 1, 1) * 0.8 + picture[hit] * 0.02
+        stand = torch.zeros_like(self.action)
+        stand[:, :, 4] = (self.state[:, 5] + self.state[:, 6])[:, None]
+        self.action = torch.where(covered[:, None, None], stand, self.action)
+        self.seeing &= ~covered
+
+    def features(self, model):
+        return model.features(self.state, *self.pictures)
 
 
-def loss_of(model, data, indices, features):
+def loss_of(model, batch, features):
     """How far every action is off, in its scale."""
-    target = torch.from_numpy(data.action[indices])
-    target = (target - model.action_mean) / model.action_scale
+    target = (batch.action - model.action_mean) / model.action_scale
     return (model.normalised(features) - target).abs()
 
 
-def lost(finder, data, indices, features):
+def lost(finder, batch, features):
     """How far off the cube is thought to be (in units of about its spread), and its turn."""
-    cube = torch.from_numpy(data.cube[indices])
+    features, cube = features[batch.seeing], batch.cube[batch.seeing]
     centre = torch.tensor([0.17, -0.06, 0.03, 0.0, 0.0])
     scale = torch.tensor([CUBE_SPREAD] * 3 + [1.0] * 2)
     return (finder(features) - (cube - centre) / scale).abs()
@@ -106,8 +131,8 @@ def validate(model, data, indices):
     model.eval()
     losses = []
     for chunk in np.array_split(indices, max(1, len(indices) // 256)):
-        features = look(model, data, chunk, plain)
-        losses.append(loss_of(model, data, chunk, features).mean(0) * len(chunk))
+        batch = Batch(data, chunk, plain)
+        losses.append(loss_of(model, batch, batch.features(model)).mean(0) * len(chunk))
     model.train()
     mean = sum(losses) / len(indices)
     return (mean * model.action_scale)[3].tolist(), mean.mean().item()
@@ -150,10 +175,11 @@ def main():
 
     began, running = time.monotonic(), None
     for step in range(1, args.steps + 1):
-        batch = learn[order.integers(len(learn), size=args.batch)]
-        features = look(model, data, batch, prepare)
-        acting = loss_of(model, data, batch, features).mean()
-        finding = lost(finder, data, batch, features).mean(0)
+        batch = Batch(data, learn[order.integers(len(learn), size=args.batch)], prepare)
+        batch.cover(args.covered, generator)
+        features = batch.features(model)
+        acting = loss_of(model, batch, features).mean()
+        finding = lost(finder, batch, features).mean(0)
         loss = acting + args.finding * finding.mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

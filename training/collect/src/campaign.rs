@@ -18,9 +18,11 @@ use surehand_sim::scene::Scene;
 
 use crate::Failure;
 use crate::dataset::{Meta, Writer};
+use crate::demonstration::Manner;
 use crate::expert::{Expert, Layout};
+use crate::look::CAMERAS;
 use crate::rig::{Rig, Station};
-use crate::trial::{Manner, Outcome, Trial};
+use crate::trial::{Outcome, Trial};
 
 /// Share of demonstrations in the scene's own colours; the others are repainted.
 const OWN_COLOURS: f64 = 0.4;
@@ -115,7 +117,7 @@ impl Campaign {
             seed,
             episodes,
             || Ok(()),
-            |(), seed| self.trial(&self.scene, seed).demonstrate(manner),
+            |(), seed| self.trial(&self.scene, seed).demonstrate(manner, None),
             |seed, outcome| {
                 report.add(seed, &outcome);
                 Ok(())
@@ -124,8 +126,14 @@ impl Campaign {
         Ok(report.finish())
     }
 
-    /// Demonstrations into a folder.
-    pub(crate) fn collect(&self, seed: u64, episodes: u32, out: &Path) -> Result<Meta, Failure> {
+    /// Demonstrations into a folder; with a package, its policy leads and the expert corrects.
+    pub(crate) fn collect(
+        &self,
+        seed: u64,
+        episodes: u32,
+        out: &Path,
+        package: Option<&Path>,
+    ) -> Result<Meta, Failure> {
         let manner = Manner {
             disturbed: true,
             recorded: true,
@@ -136,19 +144,21 @@ impl Campaign {
         self.each(
             seed,
             episodes,
-            || Ok(()),
-            |(), seed| {
+            || package.map(|package| self.policy(package)).transpose(),
+            |policy, seed| {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0xb1a5);
                 let scene = if rng.random::<f64>() < OWN_COLOURS {
                     self.scene.clone()
                 } else {
                     self.repainted(seed)
                 };
-                self.trial(&scene, seed).demonstrate(manner)
+                self.trial(&scene, seed)
+                    .demonstrate(manner, policy.as_mut())
             },
             |seed, outcome| {
                 report.add(seed, &outcome);
-                if outcome.success {
+                // Where a policy failed the expert's corrections are worth the most.
+                if outcome.success || package.is_some() {
                     writer.append(&outcome.samples)?;
                 }
                 Ok(())
@@ -168,16 +178,10 @@ impl Campaign {
         let mut report = Report::new("policy", seed, episodes);
         report.covered = test.cover.map(str::to_owned);
         report.randomised = test.randomised;
-        let load = || -> Result<Policy, Failure> {
-            let arm = Arc::new(PolicyArm(self.station.arm.clone()));
-            let config = backend::Config::default();
-            let cameras = ["overhead", "wrist"];
-            Ok(Policy::load(test.package, arm, &cameras, &config)?)
-        };
         self.each(
             seed,
             episodes,
-            load,
+            || self.policy(test.package),
             |policy, seed| {
                 let scene = if test.randomised {
                     self.repainted(seed)
@@ -193,6 +197,12 @@ impl Campaign {
             },
         )?;
         Ok(report.finish())
+    }
+
+    fn policy(&self, package: &Path) -> Result<Policy, Failure> {
+        let arm = Arc::new(PolicyArm(self.station.arm.clone()));
+        let config = backend::Config::default();
+        Ok(Policy::load(package, arm, &CAMERAS, &config)?)
     }
 
     fn repainted(&self, seed: u64) -> Scene {

@@ -10,9 +10,11 @@ use clap::{Args, Parser, Subcommand};
 
 mod campaign;
 mod dataset;
+mod demonstration;
 mod disturbance;
 mod expert;
 mod hand;
+mod look;
 mod rig;
 mod start;
 mod trial;
@@ -76,6 +78,9 @@ enum Command {
         /// Folder to write; what is there is replaced.
         #[arg(long)]
         out: PathBuf,
+        /// Let this policy package lead, and write down what the expert would do instead.
+        #[arg(long, value_name = "DIR")]
+        corrected: Option<PathBuf>,
     },
     /// Lets a policy package do the task.
     Evaluate {
@@ -121,8 +126,13 @@ fn run(cli: &Cli) -> Result<(), Failure> {
             let report = campaign.expert(episodes.seed, episodes.episodes, *disturbed, *trace)?;
             print_report(&report, None)
         }
-        Command::Collect { episodes, out } => {
-            let meta = campaign.collect(episodes.seed, episodes.episodes, out)?;
+        Command::Collect {
+            episodes,
+            out,
+            corrected,
+        } => {
+            let package = corrected.as_deref();
+            let meta = campaign.collect(episodes.seed, episodes.episodes, out, package)?;
             print_report(&meta, None)
         }
         Command::Evaluate {
