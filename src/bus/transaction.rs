@@ -28,6 +28,8 @@ pub const MAX_BLOCK: usize = 40;
 const MAX_DRAIN_READS: u32 = 16;
 /// How long after a miss of the last servo its reply may still turn up among the next ones.
 const LATE_NS: u64 = 250_000_000;
+/// How long after an old reply of the last servo the true one may come, adapter included.
+const TRUE_REPLY: Duration = Duration::from_millis(5);
 /// After a ping's answer: how long a second servo with the same id gets to show.
 const LINGER: Duration = Duration::from_millis(3);
 
@@ -386,15 +388,12 @@ impl Line {
         let mut lingering = false;
         loop {
             self.scan(collection, ask, false);
-            if collection.orderly && collection.next == ask.ids.len() && !suspicious {
-                match ask.linger {
-                    None => return Ok(()),
-                    Some(_) if lingering => {}
-                    Some(wait) => {
-                        lingering = true;
-                        deadline = MonoTime(deadline.0.min(deadline_in(wait).0));
-                    }
-                }
+            if collection.orderly && collection.next == ask.ids.len() && !lingering {
+                let Some(wait) = ask.linger.max(suspicious.then_some(TRUE_REPLY)) else {
+                    return Ok(());
+                };
+                lingering = true;
+                deadline = MonoTime(deadline.0.min(deadline_in(wait).0));
             }
             let in_time = self.wait(PollFlags::IN, deadline)?;
             self.receive()?;

@@ -104,6 +104,7 @@ struct RawMonitors {
     max_temperature_c: Option<Spanned<f64>>,
     min_voltage_v: Option<Spanned<f64>>,
     max_voltage_v: Option<Spanned<f64>>,
+    hold_up_ms: Option<Spanned<f64>>,
 }
 
 #[derive(Deserialize)]
@@ -349,6 +350,11 @@ fn monitors(source: &Source<'_>, raw: &RawMonitors) -> Result<MonitorSection, Ce
             8.6,
             3.0..=30.0,
         )?),
+        hold_up: raw
+            .hold_up_ms
+            .as_ref()
+            .map(|value| source.millis("hold_up_ms", Some(value), 30.0, 15.0..=250.0))
+            .transpose()?,
     };
     if section.min_voltage >= section.max_voltage {
         let span = raw.min_voltage_v.as_ref().map_or(0..0, Spanned::span);

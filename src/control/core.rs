@@ -5,6 +5,8 @@
 //!
 //! Real time: no allocation, lock, log or clock in [`Core::tick`] or below it.
 
+use std::time::Duration;
+
 use crate::control::config::{ConfigError, CoreConfig};
 use crate::control::io::{Inputs, Link, Step, TorqueAct};
 use crate::control::limiter::{JointCommand, Limiter, Measured};
@@ -39,6 +41,8 @@ pub struct Core {
     torque: Torque,
     act: TorqueAct,
     link: Link,
+    /// Time the loop itself was held up since the runner was last heard.
+    held_up: Duration,
     running_since: MonoTime,
     /// The command has stood since.
     at_rest_since: Option<MonoTime>,
@@ -68,6 +72,7 @@ impl Core {
             torque,
             act: TorqueAct::Keep,
             link: Link::Absent,
+            held_up: Duration::ZERO,
             running_since: MonoTime::default(),
             at_rest_since: None,
             last_refusal: None,
@@ -155,13 +160,17 @@ impl Core {
         };
         let died = matches!((self.link, inputs.link), (Link::Up { .. }, Link::Closed));
         let was_away = !matches!(self.link, Link::Up { .. });
+        if self.link != inputs.link {
+            self.held_up = Duration::ZERO;
+        }
+        self.held_up += self.config.period * inputs.missed;
         self.link = inputs.link;
         if was_away && matches!(inputs.link, Link::Up { .. }) {
             // A new runner counts its plans from the beginning.
             self.follower.forget_ids();
         }
         let runner = match self.mode {
-            Mode::Running => runner_lost(inputs.link, inputs.now, self.config.lease.as_secs_f64()),
+            Mode::Running => self.runner_lost(inputs),
             Mode::Holding => died.then_some(Cause::RunnerDied),
             Mode::Stopped | Mode::Idle | Mode::Stopping => None,
         };
@@ -213,7 +222,7 @@ impl Core {
             }
             Request::Start => {
                 let after = mode::next(self.mode, Event::Start, self.torque)?;
-                if runner_lost(inputs.link, inputs.now, self.config.lease.as_secs_f64()).is_some() {
+                if self.runner_lost(inputs).is_some() {
                     return Err(Refusal::NoRunner);
                 }
                 self.enter(after);
@@ -253,8 +262,14 @@ impl Core {
 
     /// A runner that was lost must be back, or have left in order, before a reset.
     fn runner_missing(&self, inputs: &Inputs<'_>) -> bool {
-        let lease = self.config.lease.as_secs_f64();
-        inputs.link != Link::Absent && runner_lost(inputs.link, inputs.now, lease).is_some()
+        inputs.link != Link::Absent && self.runner_lost(inputs).is_some()
+    }
+
+    /// The lease runs in this loop's own time: a machine that held up everybody has held up the
+    /// runner too, and is a cause of its own when it lasts.
+    fn runner_lost(&self, inputs: &Inputs<'_>) -> Option<Cause> {
+        let lease = self.config.lease + self.held_up;
+        runner_lost(inputs.link, inputs.now, lease)
     }
 
     fn offer(&mut self, inputs: &Inputs<'_>) -> Option<(u64, Refusal)> {
@@ -381,5 +396,4 @@ impl Core {
 }
 
 #[cfg(test)]
-#[path = "core_tests.rs"]
 mod tests;

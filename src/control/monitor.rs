@@ -5,6 +5,8 @@
 //!
 //! Real time: no allocation, lock, log or clock.
 
+use std::time::Duration;
+
 use crate::arm::JointLimits;
 use crate::control::config::{CoreConfig, MonitorConfig};
 use crate::control::io::{Inputs, JointReading, Link, ReadFault};
@@ -151,13 +153,13 @@ impl Monitor {
 
 /// What the runner's link is a cause for while the arm runs.
 #[must_use]
-pub(crate) fn runner_lost(link: Link, now: MonoTime, lease_secs: f64) -> Option<Cause> {
+pub(crate) fn runner_lost(link: Link, now: MonoTime, lease: Duration) -> Option<Cause> {
     match link {
         Link::Absent | Link::Closed => Some(Cause::RunnerDied),
         Link::Up { heard_at } => {
-            let silent = now.secs_from(heard_at);
-            (silent > lease_secs).then(|| Cause::RunnerSilent {
-                silent_ms: millis(now.since(heard_at)),
+            let silent = now.since(heard_at);
+            (u128::from(silent) > lease.as_nanos()).then(|| Cause::RunnerSilent {
+                silent_ms: millis(silent),
             })
         }
     }

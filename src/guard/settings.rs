@@ -20,9 +20,9 @@ const SILENT: Duration = Duration::from_millis(30);
 pub fn core_config(cell: &Cell, arm: &Arm, realtime: bool) -> CoreConfig {
     let control = &cell.control;
     let period = period(cell);
-    let misses = (SILENT.as_secs_f64() / period.as_secs_f64())
-        .ceil()
-        .clamp(3.0, 20.0) as u8;
+    let ticks = |time: Duration| (time.as_secs_f64() / period.as_secs_f64()).ceil().max(3.0);
+    let standard = MonitorConfig::default();
+    let hold_up = cell.monitors.hold_up;
     CoreConfig {
         lease: if realtime {
             control.lease
@@ -37,11 +37,13 @@ pub fn core_config(cell: &Cell, arm: &Arm, realtime: bool) -> CoreConfig {
             ..PlanRules::default()
         },
         monitors: MonitorConfig {
-            misses,
+            misses: ticks(hold_up.unwrap_or(SILENT)) as u8,
+            missed_ticks: hold_up.map_or(standard.missed_ticks, |time| ticks(time) as u32),
+            stall: hold_up.map_or(standard.stall, |time| time.max(standard.stall)),
             max_temperature: cell.monitors.max_temperature,
             min_voltage: cell.monitors.min_voltage,
             max_voltage: cell.monitors.max_voltage,
-            ..MonitorConfig::default()
+            ..standard
         },
         ..CoreConfig::new(arm.model.clone(), period)
     }

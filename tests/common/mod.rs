@@ -13,7 +13,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -35,6 +35,8 @@ pub struct Events {
     lines: Receiver<Value>,
     /// All events so far.
     pub seen: Vec<Value>,
+    /// Standard error so far: why it stopped, when it did.
+    said: Arc<Mutex<String>>,
 }
 
 impl Events {
@@ -43,8 +45,19 @@ impl Events {
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
+        let stderr = child.stderr.take().expect("standard error is piped");
+        let said = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&said);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+                heard.push_str(&line);
+                heard.push('\n');
+            }
+        });
         let stdout = child.stdout.take().expect("standard output is piped");
         let (sender, lines) = channel();
         std::thread::spawn(move || {
@@ -59,7 +72,16 @@ impl Events {
             child,
             lines,
             seen: Vec::new(),
+            said,
         }
+    }
+
+    /// What it wrote to standard error.
+    pub fn said(&self) -> String {
+        // The last words may be on their way.
+        std::thread::sleep(Duration::from_millis(100));
+        let said = self.said.lock();
+        said.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn pid(&self) -> u32 {
@@ -79,7 +101,11 @@ impl Events {
                     }
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    panic!("no event `{what}`; seen: {:#?}", self.seen);
+                    panic!(
+                        "no event `{what}`; it said:\n{}\nseen: {:#?}",
+                        self.said(),
+                        self.seen
+                    );
                 }
             }
         }
@@ -260,7 +286,11 @@ impl Controller {
             {
                 return status.clone();
             }
-            assert!(Instant::now() < deadline, "never {what}: {status:#?}");
+            assert!(
+                Instant::now() < deadline,
+                "never {what}: {status:#?}; it said:\n{}",
+                self.events.said()
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }

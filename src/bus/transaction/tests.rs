@@ -153,6 +153,23 @@ fn a_late_reply_is_never_taken_for_the_next_one() {
 }
 
 #[test]
+fn a_miss_of_before_does_not_hold_a_complete_read_until_its_deadline() {
+    let (mut line, wire) = pair();
+    let turns = vec![
+        (ASK_THREE.to_vec(), vec![[ONE, TWO].concat()]),
+        (ASK_THREE.to_vec(), vec![[ONE, TWO, THREE].concat()]),
+    ];
+    let double = script(wire, turns);
+    let missed = line.sync_read(&three(), POSITION, deadline_in(SILENCE));
+    assert_eq!(positions(&missed)[2], Err(ReadFault::Timeout));
+    let began = std::time::Instant::now();
+    let read = line.sync_read(&three(), POSITION, deadline_in(PATIENCE));
+    assert!(began.elapsed() < PATIENCE / 2, "it waited for nothing");
+    assert_eq!(positions(&read), [Ok(2047), Ok(1304), Ok(-10)]);
+    double.join().unwrap();
+}
+
+#[test]
 fn what_came_in_before_the_request_is_thrown_away() {
     use std::io::Write;
     let (mut line, mut wire) = pair();
