@@ -165,8 +165,8 @@ fn a_late_reply_never_leaves_the_loop_a_cycle_behind() {
     let folder = tempfile::tempdir().unwrap();
     let controller = working(&sim, folder.path());
     sim.fault(&json!({"fault": "delay_reply", "id": 4, "ms": 80, "count": 1}));
-    // The arm is on its way to the start pose: compared is where it stands in the end.
-    std::thread::sleep(Duration::from_millis(3000));
+    std::thread::sleep(Duration::from_millis(500));
+    sim.wait_still();
     let truth = sim.state();
     let status = controller.status();
     for (joint, truth) in status["joints"]

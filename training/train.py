@@ -30,7 +30,7 @@ def arguments():
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
     parser.add_argument("--finding", type=float, default=0.5, help="weight of finding the cube")
-    parser.add_argument("--covered", type=float, default=0.05, help="share of covered cameras")
+    parser.add_argument("--covered", type=float, default=0.15, help="share of covered cameras")
     parser.add_argument("--average", type=float, default=0.998, help="decay of averaged weights")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(

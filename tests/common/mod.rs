@@ -180,6 +180,20 @@ impl Sim {
         field(&self.state(), "position")
     }
 
+    /// Waits until the arm has stood for half a second.
+    pub fn wait_still(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut since = Instant::now();
+        while since.elapsed() < Duration::from_millis(500) {
+            let speeds = field(&self.state(), "velocity");
+            if speeds.iter().any(|speed| speed.abs() > 0.01) {
+                since = Instant::now();
+            }
+            assert!(Instant::now() < deadline, "it never stands: {speeds:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// The goals written since `since_ns`.
     pub fn goals(&self, since_ns: u64) -> Vec<Goals> {
         goals(&get(&self.http, &format!("/wire?since_ns={since_ns}")))
