@@ -65,6 +65,16 @@ fn an_exclusive_client_locks_nobody_out_for_good() {
 }
 
 #[test]
+fn what_a_client_left_unread_does_not_meet_the_next_one() {
+    let sim = Sim::start();
+    let mut port = sim.port();
+    port.ask(&READ_ALL, 0, Duration::ZERO);
+    drop(port);
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(sim.port().ping(), PONG_1);
+}
+
+#[test]
 fn the_link_goes_when_the_simulator_ends() {
     let sim = Sim::start();
     let link = sim.link();

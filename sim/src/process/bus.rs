@@ -152,6 +152,7 @@ impl Adapter {
     fn serve(&self, pty: &mut Pty) {
         let due = lock(&self.bank).next_due();
         let sleep = due.map_or(IDLE_NS, |at| at.saturating_sub(now_ns()).min(IDLE_NS));
+        let sleep = pty.look_within().map_or(sleep, |look| sleep.min(look));
         let mut fds = [
             PollFd::from_borrowed_fd(pty.clients(), PollFlags::IN),
             PollFd::from_borrowed_fd(pty.bytes(), PollFlags::IN),
@@ -174,7 +175,7 @@ impl Adapter {
         let mut reply = Vec::new();
         lock(&self.bank).take_due(now_ns(), &mut reply);
         pty.write(&reply);
-        if clients {
+        if clients || pty.look_within().is_some() {
             if pty.update_clients() {
                 lock(&self.bank).hang_up();
             }

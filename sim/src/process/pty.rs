@@ -23,6 +23,10 @@ use super::link::Link;
 
 /// Bits a second of a port nobody has set: what the servos speak out of the box.
 const BAUD: u32 = 1_000_000;
+/// The kernel tells of a close before it has let go: how often it is looked at, ns.
+const LOOK_EVERY_NS: u64 = 1_000_000;
+/// Looks after a close; by then whoever still has the port open is another client.
+const LOOKS: u32 = 100;
 
 /// A pty with the link to it.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ pub(super) struct Pty {
     watch: OwnedFd,
     path: PathBuf,
     used: bool,
+    /// Looks still to be taken at whether the client that closed has gone.
+    looks: u32,
     _link: Option<Link>,
 }
 
@@ -50,6 +56,7 @@ impl Pty {
             watch,
             path,
             used: false,
+            looks: 0,
             _link: link,
         })
     }
@@ -111,13 +118,24 @@ impl Pty {
                 .events()
                 .intersects(inotify::ReadFlags::CLOSE_WRITE | inotify::ReadFlags::CLOSE_NOWRITE);
         }
-        let before = self.used;
+        self.used |= opened;
         if closed {
-            self.used = !self.deserted();
-        } else if opened {
-            self.used = true;
+            self.looks = LOOKS;
         }
-        before && !self.used
+        if self.looks == 0 || !self.used {
+            return false;
+        }
+        self.looks -= 1;
+        self.used = !self.deserted();
+        if !self.used {
+            self.looks = 0;
+        }
+        !self.used
+    }
+
+    /// When [`Pty::update_clients`] must be called even though nothing has been heard, ns.
+    pub(super) fn look_within(&self) -> Option<u64> {
+        (self.looks > 0).then_some(LOOK_EVERY_NS)
     }
 
     /// Whether nobody but us has the far end open: then letting it go hangs the near end up.
@@ -130,6 +148,9 @@ impl Pty {
         let alone = poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().contains(PollFlags::HUP);
         self.far = open_far(&self.near).ok();
         if alone && let Some(far) = &self.far {
+            // First what the kernel has not yet carried across, then what has arrived: the other
+            // way round the former would arrive afterwards and meet the next client.
+            let _ = tcflush(&self.near, QueueSelector::IOFlush);
             let _ = tcflush(far, QueueSelector::IOFlush);
         }
         // Our own coming and going is no news.
