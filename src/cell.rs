@@ -13,7 +13,7 @@ mod parse;
 pub use load::Arm;
 pub use parse::CellError;
 
-use crate::units::{Celsius, Rad, RadPerSec, RadPerSec2, Volts};
+use crate::units::{Celsius, Rad, RadPerSec, RadPerSec2, RadPerSec3, Volts};
 
 /// One workcell, as configured.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,6 +94,8 @@ pub struct MotionLimits {
     pub velocity: RadPerSec,
     /// Largest acceleration.
     pub acceleration: RadPerSec2,
+    /// Largest change of acceleration.
+    pub jerk: RadPerSec3,
     /// Servo torque limit, share of stall, 0…1.
     pub torque: f64,
     /// Narrower lower position limit.

@@ -17,7 +17,7 @@ pub use cause::{Cause, Names, Refusal};
 pub use mode::Mode;
 
 /// Both ends must speak the same version; a `Hello` with another one is refused.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// The most waypoints one plan may have (a LeRobot ACT chunk is 100).
 pub const MAX_WAYPOINTS: usize = 128;
 /// The most cameras one cell may have.
@@ -187,7 +187,12 @@ pub enum ToGuard {
         role: Role,
     },
     /// The runner's lease renewal.
-    Heartbeat(RunnerReport),
+    Heartbeat {
+        /// When it was sent: the lease runs from here, not from when the guard looked.
+        sent_at: MonoTime,
+        /// What the runner says of itself.
+        report: RunnerReport,
+    },
     /// A new plan (runner only).
     Plan(Plan),
     /// The runner saw something that must stop the arm.

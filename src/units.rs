@@ -31,6 +31,10 @@ quantity!(
     RadPerSec2(f64)
 );
 quantity!(
+    /// An angular jerk in radians a second cubed.
+    RadPerSec3(f64)
+);
+quantity!(
     /// An encoder position in counts, as the servo reports it (homing offset applied).
     Counts(i32)
 );

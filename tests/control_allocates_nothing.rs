@@ -15,7 +15,7 @@ use surehand::arm::{ArmModel, ArmSpec, JointSpec};
 use surehand::control::{Core, CoreConfig, Inputs, JointReading, Link, ReadFault, Signals, Torque};
 use surehand::control::{JointCommand, Step};
 use surehand::messages::{Cause, Mode, Plan, Request, ToolSetpoint, Waypoints};
-use surehand::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, RadPerSec2, Volts};
+use surehand::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, RadPerSec2, RadPerSec3, Volts};
 
 struct Counting;
 
@@ -67,6 +67,7 @@ fn so101() -> ArmModel {
         name: name.into(),
         velocity: RadPerSec(3.0),
         acceleration: RadPerSec2(15.0),
+        jerk: RadPerSec3(1500.0),
         lower: None,
         upper: None,
     };

@@ -1,6 +1,6 @@
 //! What one joint may do.
 
-use crate::units::{Rad, RadPerSec, RadPerSec2};
+use crate::units::{Rad, RadPerSec, RadPerSec2, RadPerSec3};
 
 /// The limits of one joint, all finite, `lower < upper`, rates above zero.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -13,13 +13,21 @@ pub struct JointLimits {
     pub velocity: RadPerSec,
     /// Largest acceleration and deceleration.
     pub acceleration: RadPerSec2,
+    /// Largest change of acceleration.
+    pub jerk: RadPerSec3,
 }
 
 impl JointLimits {
-    /// The way covered while stopping from full speed, `v² / 2a`: the farthest a goal may ever
-    /// be from the measured position.
+    /// The way covered while stopping from full speed at the jerk limit: the farthest a goal may
+    /// ever be from the measured position. `v/2 · (v/a + a/j)`, and `v · √(v/j)` where full
+    /// deceleration is never reached.
     #[must_use]
     pub fn stopping_distance(&self) -> Rad {
-        Rad(self.velocity.0 * self.velocity.0 / (2.0 * self.acceleration.0))
+        let (v, a, j) = (self.velocity.0, self.acceleration.0, self.jerk.0);
+        Rad(if v * j >= a * a {
+            0.5 * v * (v / a + a / j)
+        } else {
+            v * (v / j).sqrt()
+        })
     }
 }

@@ -9,7 +9,7 @@ use nalgebra::{Rotation3, Unit, Vector3};
 
 use crate::arm::chain::{Chain, ChainPose};
 use crate::arm::limits::JointLimits;
-use crate::units::{JointVec, Rad, RadPerSec, RadPerSec2};
+use crate::units::{JointVec, Rad, RadPerSec, RadPerSec2, RadPerSec3};
 
 mod load;
 
@@ -24,6 +24,8 @@ pub struct JointSpec {
     pub velocity: RadPerSec,
     /// Largest acceleration, above zero.
     pub acceleration: RadPerSec2,
+    /// Largest change of acceleration, above zero.
+    pub jerk: RadPerSec3,
     /// Narrower lower limit than the URDF's.
     pub lower: Option<Rad>,
     /// Narrower upper limit than the URDF's.

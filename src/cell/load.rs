@@ -34,6 +34,7 @@ impl Cell {
                         name: name.clone(),
                         velocity: limits.velocity,
                         acceleration: limits.acceleration,
+                        jerk: limits.jerk,
                         lower: limits.lower.filter(|_| narrowed),
                         upper: limits.upper.filter(|_| narrowed),
                     })

@@ -12,7 +12,10 @@ use super::{
     ArmSection, BackendKind, BusSection, CameraSection, Cell, InferenceSection, JobSection,
     LoopSection, MonitorSection, MotionLimits,
 };
-use crate::units::{Celsius, Rad, RadPerSec, RadPerSec2, Volts};
+use crate::units::{Celsius, Rad, RadPerSec, RadPerSec2, RadPerSec3, Volts};
+
+/// Where a cell gives no jerk limit: full acceleration is reached in this time, seconds.
+const FULL_ACCELERATION_IN: f64 = 0.02;
 
 /// What is wrong with a cell file, in one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -93,6 +96,8 @@ struct RawLoop {
 struct RawLimits {
     velocity: Spanned<f64>,
     acceleration: Spanned<f64>,
+    /// See [`FULL_ACCELERATION_IN`].
+    jerk: Option<Spanned<f64>>,
     torque: Option<Spanned<f64>>,
     lower: Option<Spanned<f64>>,
     upper: Option<Spanned<f64>>,
@@ -313,13 +318,18 @@ fn limits(
                     .transpose()
             };
             let torque = raw.torque.as_ref();
+            let acceleration =
+                source.number(&key("acceleration"), &raw.acceleration, 0.1..=500.0)?;
+            let jerk = source.optional(
+                &key("jerk"),
+                raw.jerk.as_ref(),
+                acceleration / FULL_ACCELERATION_IN,
+                1.0..=1e6,
+            )?;
             let limits = MotionLimits {
                 velocity: RadPerSec(source.number(&key("velocity"), &raw.velocity, 0.01..=20.0)?),
-                acceleration: RadPerSec2(source.number(
-                    &key("acceleration"),
-                    &raw.acceleration,
-                    0.1..=500.0,
-                )?),
+                acceleration: RadPerSec2(acceleration),
+                jerk: RadPerSec3(jerk),
                 torque: source.optional(&key("torque"), torque, 1.0, 0.01..=1.0)?,
                 lower: bound("lower", raw.lower.as_ref())?,
                 upper: bound("upper", raw.upper.as_ref())?,

@@ -51,9 +51,9 @@ pub enum Link {
     /// No runner has connected yet, or it left in an orderly way while nothing moved.
     #[default]
     Absent,
-    /// Connected; when its last message arrived.
+    /// Connected, and when it last lived.
     Up {
-        /// Arrival of its last heartbeat or plan.
+        /// When it sent its last heartbeat.
         heard_at: MonoTime,
     },
     /// Its connection closed.

@@ -1,4 +1,4 @@
-//! The only maker of joint commands: position, speed and acceleration limits on every tick.
+//! The only maker of joint commands: position, speed, acceleration and jerk limits on every tick.
 //!
 //! Owns the command's state. Never decides where to go, only how far this tick may take it.
 //!
@@ -9,17 +9,17 @@
 //!    towards where the joint already is, so it may exceed the rate limits, and the position
 //!    limits too where the joint itself is outside them.
 //! 2. **Position**: braking always fits before a limit.
-//! 3. **Acceleration**, then 4. **velocity**, then 5. the target.
+//! 3. **Jerk**, 4. **acceleration**, 5. **velocity**, and last the target.
 //!
 //! Real time: no allocation, lock, log or clock.
 
+mod axis;
+mod intercept;
+mod profile;
+
 use crate::arm::JointLimits;
 use crate::units::{JointVec, Rad, RadPerSec};
-
-/// Coming back from outside the position limits: share of the speed limit.
-const RETURN_SHARE: f64 = 0.1;
-/// A goal that braking brought to the edge of the lead window may be past it by this, radians.
-const ROUNDING: f64 = 1e-9;
+use axis::Axis;
 
 /// A command inside every limit. Only [`Limiter`] makes one; the bus accepts nothing else.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,10 +57,8 @@ impl Limiter {
         period_secs: f64,
         measured: &JointVec<Measured>,
     ) -> Limiter {
-        let joints = limits.zip_with(measured, |limits, measured| Axis {
-            limits,
-            position: measured.position.0,
-            ..Axis::default()
+        let joints = limits.zip_with(measured, |limits, measured| {
+            Axis::new(limits, measured.position.0)
         });
         Limiter {
             period: period_secs,
@@ -85,8 +83,7 @@ impl Limiter {
         }
         let period = self.period;
         for ((axis, target), measured) in self.joints.iter_mut().zip(target).zip(measured) {
-            let speed = axis.towards(target.0, period);
-            axis.advance(speed, *measured, period);
+            axis.follow(target.0, *measured, period);
         }
         self.command()
     }
@@ -95,8 +92,7 @@ impl Limiter {
     pub fn brake(&mut self, measured: &JointVec<Measured>) -> JointCommand {
         let period = self.period;
         for (axis, measured) in self.joints.iter_mut().zip(measured) {
-            axis.target = None;
-            axis.advance(0.0, *measured, period);
+            axis.brake(*measured, period);
         }
         self.command()
     }
@@ -117,28 +113,26 @@ impl Limiter {
         if let Some(axis) = self.joints.as_mut_slice().get_mut(joint)
             && measured.position.0.is_finite()
         {
-            axis.position = measured.position.0;
-            axis.velocity = 0.0;
-            axis.target = None;
+            axis.stand_at(measured.position.0);
         }
     }
 
     /// The command as it stands.
     #[must_use]
     pub fn command(&self) -> JointCommand {
-        JointCommand(self.joints.map(|axis| Rad(axis.position)))
+        JointCommand(self.joints.map(|axis| Rad(axis.state.position)))
     }
 
     /// The command's velocity.
     #[must_use]
     pub fn velocities(&self) -> JointVec<RadPerSec> {
-        self.joints.map(|axis| RadPerSec(axis.velocity))
+        self.joints.map(|axis| RadPerSec(axis.state.velocity))
     }
 
     /// Whether the command stands still.
     #[must_use]
     pub fn at_rest(&self) -> bool {
-        self.joints.iter().all(|axis| axis.velocity == 0.0)
+        self.joints.iter().all(|axis| axis.state.rests())
     }
 
     /// Ticks in which each joint's target had to be cut: not finite, outside the position
@@ -149,110 +143,5 @@ impl Limiter {
     }
 }
 
-/// One joint's command.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct Axis {
-    limits: JointLimits,
-    position: f64,
-    velocity: f64,
-    /// The target of the tick before, inside the limits; `None` when there was none.
-    target: Option<f64>,
-    clamped: u64,
-}
-
-impl Axis {
-    /// The speed that catches up with a moving target and arrives with its velocity.
-    fn towards(&mut self, target: f64, period: f64) -> f64 {
-        let inside = target.clamp(self.limits.lower.0, self.limits.upper.0);
-        if inside != target {
-            self.clamped = self.clamped.saturating_add(1);
-        }
-        let before = self.target.replace(inside).unwrap_or(inside);
-        let target_velocity = (inside - before) / period;
-        // A target that moved faster than the joint can has jumped: it is taken as standing.
-        let (from, drift) = if target_velocity.abs() <= self.limits.velocity.0 {
-            (before, target_velocity)
-        } else {
-            (inside, 0.0)
-        };
-        let way = from - self.position;
-        drift + self.stoppable(way.abs(), period).copysign(way)
-    }
-
-    /// The largest speed for this tick from which braking, this tick's way included, takes no
-    /// more than `room`. With the tick's speed step A = a·T, braking from speed v in whole
-    /// ticks covers T·(n·v − A·n(n+1)/2), n = ⌊v/A⌋; this is its inverse.
-    fn stoppable(&self, room: f64, period: f64) -> f64 {
-        if room <= 0.0 {
-            return 0.0;
-        }
-        let step = self.limits.acceleration.0 * period;
-        let n = (((1.0 + 8.0 * room / (step * period)).sqrt() - 1.0) / 2.0).floor();
-        (room / period + step * n * (n + 1.0) / 2.0) / (n + 1.0)
-    }
-
-    /// Moves the command by one tick at the speed nearest to `wanted` that every limit allows.
-    fn advance(&mut self, wanted: f64, measured: Measured, period: f64) {
-        let limits = self.limits;
-        let step = limits.acceleration.0 * period;
-        let lowest = (self.velocity - step).max(-limits.velocity.0);
-        let highest = (self.velocity + step).min(limits.velocity.0);
-        let window = self.window(measured);
-
-        let mut speed = wanted;
-        if let Some((low, high)) = window {
-            // The bound moves with the joint: only what is faster than the joint must be braked.
-            let along = measured.velocity.0.max(0.0).min(self.velocity.max(0.0));
-            let against = measured.velocity.0.min(0.0).max(self.velocity.min(0.0));
-            let up = along + self.stoppable(high - self.position, period);
-            let down = against - self.stoppable(self.position - low, period);
-            speed = speed.min(up).max(down);
-        }
-        speed = speed.max(lowest).min(highest);
-        speed = speed
-            .min(self.stoppable(limits.upper.0 - self.position, period))
-            .max(-self.stoppable(self.position - limits.lower.0, period));
-        let gentle = RETURN_SHARE * limits.velocity.0;
-        if self.position > limits.upper.0 {
-            speed = speed.max(-gentle).min(highest);
-        } else if self.position < limits.lower.0 {
-            speed = speed.min(gentle).max(lowest);
-        }
-
-        let next = self.position + speed * period;
-        match window {
-            Some((low, high)) if next < low || next > high => self.cut(next, speed, low, high),
-            _ => {
-                self.position = next;
-                self.velocity = speed;
-            }
-        }
-    }
-
-    /// The last word: the goal goes to the edge of the lead window, and what is left of its
-    /// speed is what it moved, never more than it had and never backwards.
-    fn cut(&mut self, next: f64, speed: f64, low: f64, high: f64) {
-        let kept = next.max(low).min(high);
-        if (next - kept).abs() < ROUNDING {
-            self.position = kept;
-            self.velocity = speed;
-            return;
-        }
-        let share = (kept - self.position) / (next - self.position);
-        let moving_on = next != self.position && (0.0..1.0).contains(&share);
-        self.velocity = if moving_on { speed * share } else { 0.0 };
-        self.position = kept;
-        self.clamped = self.clamped.saturating_add(1);
-    }
-
-    /// How far the goal may be either way; `None` when the measured position is no number.
-    fn window(&self, measured: Measured) -> Option<(f64, f64)> {
-        let lead = self.limits.stopping_distance().0;
-        let at = measured.position.0;
-        (at.is_finite() && measured.velocity.0.is_finite()).then_some((at - lead, at + lead))
-    }
-}
-
 #[cfg(test)]
-#[path = "limiter_tests.rs"]
 mod tests;

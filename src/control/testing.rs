@@ -7,7 +7,7 @@ use crate::control::{
     Core, CoreConfig, Inputs, JointCommand, JointReading, Link, Signals, Step, Torque, TorqueAct,
 };
 use crate::messages::{Cause, Mode, Plan, Refusal, Request, Waypoints};
-use crate::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, RadPerSec2, Volts};
+use crate::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, RadPerSec2, RadPerSec3, Volts};
 
 /// The SO-101 with moderate limits.
 pub(crate) fn so101() -> ArmModel {
@@ -26,6 +26,7 @@ pub(crate) fn so101() -> ArmModel {
                 name: name.into(),
                 velocity: RadPerSec(3.0),
                 acceleration: RadPerSec2(15.0),
+                jerk: RadPerSec3(1500.0),
                 lower: None,
                 upper: None,
             })

@@ -153,9 +153,12 @@ impl Clients {
     ) {
         match (role, message) {
             (None, ToGuard::Hello { protocol, role }) => self.welcome(index, protocol, role, now),
-            (Some(Role::Runner), ToGuard::Heartbeat(report)) => {
+            (Some(Role::Runner), ToGuard::Heartbeat { sent_at, report }) => {
                 self.report = Some(report);
-                self.link = Link::Up { heard_at: now };
+                // A stamp from the future gives no longer lease.
+                self.link = Link::Up {
+                    heard_at: sent_at.min(now),
+                };
             }
             (Some(Role::Runner), ToGuard::Plan(plan)) => {
                 *self.plan = Some(plan);
@@ -180,12 +183,13 @@ impl Clients {
                     let _ = inbox.askers.push(index);
                 }
             }
-            (Some(Role::Operator), ToGuard::Heartbeat(_) | ToGuard::Plan(_) | ToGuard::Trip(_)) => {
-                self.refuse(index, Refusal::NotTheRunner)
-            }
+            (
+                Some(Role::Operator),
+                ToGuard::Heartbeat { .. } | ToGuard::Plan(_) | ToGuard::Trip(_),
+            ) => self.refuse(index, Refusal::NotTheRunner),
             (
                 None,
-                ToGuard::Heartbeat(_)
+                ToGuard::Heartbeat { .. }
                 | ToGuard::Plan(_)
                 | ToGuard::Trip(_)
                 | ToGuard::Request(_)

@@ -229,10 +229,11 @@ fn heartbeat(shared: &Shared) {
     let mut bytes = buffer();
     let mut next = realtime::now();
     while !shared.closing.load(Ordering::Relaxed) {
-        let report = locked(&shared.report).clone();
-        shared
-            .channel
-            .try_send(&ToGuard::Heartbeat(report), bytes.as_mut_slice());
+        let heartbeat = ToGuard::Heartbeat {
+            report: locked(&shared.report).clone(),
+            sent_at: realtime::now(),
+        };
+        shared.channel.try_send(&heartbeat, bytes.as_mut_slice());
         next = MonoTime(next.0 + realtime::nanos(HEARTBEAT)).max(realtime::now());
         realtime::sleep_until(next);
     }

@@ -87,7 +87,7 @@ fn plan(id: u64, now: MonoTime, step_ns: u32, points: Vec<JointVec<Rad>, MAX_WAY
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::{RadPerSec, RadPerSec2};
+    use crate::units::{RadPerSec, RadPerSec2, RadPerSec3};
 
     fn limits() -> JointVec<JointLimits> {
         JointVec::repeat(
@@ -96,6 +96,7 @@ mod tests {
                 upper: Rad(3.0),
                 velocity: RadPerSec(2.0),
                 acceleration: RadPerSec2(10.0),
+                jerk: RadPerSec3(500.0),
             },
             2,
         )

@@ -19,7 +19,7 @@ use surehand::bus::{
     TorqueFault, Trouble, monotonic_now,
 };
 use surehand::control::{JointCommand, JointReading, Limiter, Measured, ReadFault};
-use surehand::units::{JointVec, MonoTime, Rad, RadPerSec, RadPerSec2};
+use surehand::units::{JointVec, MonoTime, Rad, RadPerSec, RadPerSec2, RadPerSec3};
 use surehand_sim::faults::Fault;
 
 pub(crate) const BAUD: u32 = 1_000_000;
@@ -58,6 +58,7 @@ fn standing_at(pose: [f64; 6]) -> JointCommand {
         upper: Rad(upper),
         velocity: RadPerSec(1.0),
         acceleration: RadPerSec2(5.0),
+        jerk: RadPerSec3(250.0),
     });
     let measured = pose.map(|position| Measured {
         position: Rad(position),

@@ -155,6 +155,7 @@ impl Loader<'_> {
             upper: Rad(spec.upper.map_or(upper, |narrow| narrow.0.min(upper))),
             velocity: spec.velocity,
             acceleration: spec.acceleration,
+            jerk: spec.jerk,
         };
         let ordered = limits.lower.0 < limits.upper.0;
         if !ordered {
@@ -163,10 +164,12 @@ impl Loader<'_> {
                 format!("its range is {lower:.3} to {upper:.3} rad"),
             ));
         }
-        let rates = [spec.velocity.0, spec.acceleration.0];
+        let rates = [spec.velocity.0, spec.acceleration.0, spec.jerk.0];
         if !rates.iter().all(|rate| rate.is_finite() && *rate > 0.0) {
             return Err(self.error(
-                format!("joint `{name}` has a speed or acceleration limit that is not above zero"),
+                format!(
+                    "joint `{name}` has a speed, acceleration or jerk limit that is not above zero"
+                ),
                 "correct its limits in the cell file",
             ));
         }

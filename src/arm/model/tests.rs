@@ -24,6 +24,7 @@ fn spec() -> ArmSpec {
                 name: name.into(),
                 velocity: RadPerSec(3.0),
                 acceleration: RadPerSec2(15.0),
+                jerk: RadPerSec3(1500.0),
                 lower: None,
                 upper: None,
             })

@@ -4,9 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::control::testing::joints;
-use crate::units::RadPerSec2;
+use crate::units::{RadPerSec2, RadPerSec3};
 
 const PERIOD: f64 = 0.005;
+const JERK: f64 = 600.0;
 const TINY: f64 = 1e-9;
 
 fn limits() -> JointLimits {
@@ -15,6 +16,7 @@ fn limits() -> JointLimits {
         upper: Rad(1.5),
         velocity: RadPerSec(3.0),
         acceleration: RadPerSec2(15.0),
+        jerk: RadPerSec3(JERK),
     }
 }
 
@@ -73,15 +75,17 @@ proptest! {
     #[test]
     fn no_limit_is_broken_on_any_tick(start in -1.0..1.5f64, targets in any_targets()) {
         let mut limiter = limiter_at(start);
-        let (mut before, mut speed_before) = (start, 0.0);
+        let (mut before, mut speed_before, mut step_before) = (start, 0.0, 0.0);
         for target in targets {
             let now = tick(&mut limiter, target);
             let speed = (now - before) / PERIOD;
             prop_assert!((-1.0 - TINY..=1.5 + TINY).contains(&now), "position {now}");
-            prop_assert!(speed.abs() <= 3.0 + TINY, "speed {speed}");
+            prop_assert!(speed.abs() <= 3.0 + 1e-6, "speed {speed}");
             let step: f64 = speed - speed_before;
-            prop_assert!(step.abs() <= 15.0 * PERIOD + TINY, "speed step {step}");
-            (before, speed_before) = (now, speed);
+            prop_assert!(step.abs() <= 15.0 * PERIOD + 1e-6, "speed step {step}");
+            let change: f64 = step - step_before;
+            prop_assert!(change.abs() <= JERK * PERIOD * PERIOD + 1e-6, "jerk {change}");
+            (before, speed_before, step_before) = (now, speed, step);
         }
     }
 
@@ -103,10 +107,10 @@ proptest! {
             let (now, speed) = (position(&limiter), speed(&limiter));
             let ahead = (now - measured).abs();
             prop_assert!(ahead <= lead + TINY, "{ahead} ahead");
-            prop_assert!(speed.abs() <= 3.0 + TINY);
+            prop_assert!(speed.abs() <= 3.0 + 1e-5);
             if ahead < lead - TINY {
-                prop_assert!((now - before).abs() <= 3.0 * PERIOD + TINY);
-                prop_assert!((speed - speed_before).abs() <= 15.0 * PERIOD + TINY);
+                prop_assert!((now - before).abs() <= 3.0 * PERIOD + 1e-6);
+                prop_assert!((speed - speed_before).abs() <= 15.0 * PERIOD + 1e-6);
             } else {
                 // Cut at the edge: less speed than braking would leave, never the other way.
                 let most = speed_before.abs() + 15.0 * PERIOD + TINY;
@@ -119,20 +123,21 @@ proptest! {
     fn it_arrives_without_overshoot(start in -1.0..1.5f64, target in -1.0..1.5f64) {
         let mut limiter = limiter_at(start);
         let way = (target - start).abs();
-        // Bang-bang with full speed in between, and two ticks for rounding to whole ticks.
+        // As without a jerk limit, the time it takes to reach full acceleration four times at
+        // most, and two ticks for rounding to whole ticks.
         let best = if way > 0.6 { way / 3.0 + 0.2 } else { 2.0 * (way / 15.0).sqrt() };
-        let ticks = (best / PERIOD).ceil() as usize + 2;
+        let ticks = ((best + 4.0 * 15.0 / JERK) / PERIOD).ceil() as usize + 2;
         for _ in 0..ticks {
             let now = tick(&mut limiter, target);
-            prop_assert!((now - start).abs() <= way + TINY);
+            prop_assert!((now - start).abs() <= way + 1e-7);
         }
-        prop_assert!((position(&limiter) - target).abs() < TINY);
+        prop_assert!((position(&limiter) - target).abs() < 1e-7);
         prop_assert!(speed(&limiter).abs() < 1e-6, "{}", speed(&limiter));
     }
 }
 
 #[test]
-fn a_moving_target_is_followed_without_lag() {
+fn a_moving_target_is_followed_within_a_tenth_of_a_count() {
     let mut limiter = limiter_at(0.0);
     for index in 0..600 {
         let time = f64::from(index) * PERIOD;
@@ -140,7 +145,7 @@ fn a_moving_target_is_followed_without_lag() {
         let now = tick(&mut limiter, target);
         if index > 100 {
             assert!(
-                (now - target).abs() < 1e-9,
+                (now - target).abs() < 1e-4,
                 "{} at tick {index}",
                 now - target
             );
@@ -156,8 +161,10 @@ fn a_target_that_is_no_number_brakes() {
             tick(&mut limiter, 1.5);
         });
         let speed_before = speed(&limiter);
-        tick(&mut limiter, nonsense);
-        assert!((speed_before - speed(&limiter) - 15.0 * PERIOD).abs() < TINY);
+        (0..20).for_each(|_| {
+            tick(&mut limiter, nonsense);
+        });
+        assert!(speed_before - speed(&limiter) > 14.0 * 10.0 * PERIOD);
         assert!(limiter.clamped().get(0).unwrap() > 0);
     }
 }
@@ -183,8 +190,9 @@ fn braking_takes_as_long_as_the_acceleration_limit_says() {
         limiter.brake(&measured);
         ticks += 1;
     }
-    assert!(ticks <= 41, "{ticks}");
-    assert!(position(&limiter) - from <= limits().stopping_distance().0);
+    // 3 / 15 s, and the time to full deceleration.
+    assert!(ticks <= 46, "{ticks}");
+    assert!(position(&limiter) - from <= limits().stopping_distance().0 + TINY);
 }
 
 #[test]
@@ -230,4 +238,95 @@ fn resynchronising_forgets_the_command() {
     limiter.resynchronise(&at(-0.5, 0.0));
     assert_eq!(position(&limiter), -0.5);
     assert!(limiter.at_rest());
+}
+
+/// Numbers from 0 to 1 that are the same on every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> f64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.next()
+    }
+}
+
+/// Targets at the edge of every limit, reversals at full speed, jumps and nonsense, for joints
+/// of many kinds that follow with a lag.
+#[test]
+fn a_million_targets_break_no_limit_of_any_joint() {
+    let mut numbers = Numbers(7);
+    for _ in 0..1000 {
+        let limits = JointLimits {
+            lower: Rad(-1.0),
+            upper: Rad(numbers.between(-0.9, 3.0)),
+            velocity: RadPerSec(numbers.between(0.1, 10.0)),
+            acceleration: RadPerSec2(numbers.between(1.0, 100.0)),
+            jerk: RadPerSec3(numbers.between(20.0, 10_000.0)),
+        };
+        let period = numbers.between(0.001, 0.02);
+        let (lower, upper) = (limits.lower.0, limits.upper.0);
+        let start = numbers.between(lower, upper);
+        let mut limiter = Limiter::new(&JointVec::repeat(limits, 1), period, &at(start, 0.0));
+        let (mut joint, mut target, mut drift) = (start, start, 0.0);
+        let (mut before, mut speed_before, mut step_before) = (start, 0.0, 0.0);
+        for index in 0..1000 {
+            if numbers.next() < 0.05 {
+                let most = limits.velocity.0 * period;
+                target = match index % 7 {
+                    0 => upper,
+                    1 => lower,
+                    2 => f64::NAN,
+                    3 => numbers.between(-9.0, 9.0),
+                    _ => numbers.between(lower, upper),
+                };
+                drift = match index % 5 {
+                    0 => most,
+                    1 => -most,
+                    2 => 0.0,
+                    _ => numbers.between(-1.2 * most, 1.2 * most),
+                };
+            }
+            target += drift;
+            // A joint with 30 ms of lag; the window of the lead is hardly ever in the way.
+            let speed = (before - joint) / 0.03;
+            joint += speed * period.min(0.03);
+            limiter.follow(&joints([target]), &at(joint, speed));
+            let now = position(&limiter);
+            let clamped = limiter.clamped().get(0).unwrap_or_default();
+            let lead = limits.stopping_distance().0;
+            assert!((now - joint).abs() <= lead + TINY);
+            assert!(now >= lower - TINY && now <= upper + TINY, "{now}");
+            let cut = (now - joint).abs() >= lead - 1e-6;
+            let speed = (now - before) / period;
+            let step = (speed - speed_before) / period;
+            let change = (step - step_before) / period;
+            let broken = |value: f64, limit: f64| value.abs() > limit * (1.0 + 1e-4) + 1e-6;
+            assert!(
+                !broken(speed, limits.velocity.0),
+                "{limits:?} {speed} {clamped}"
+            );
+            assert!(
+                !broken(step, limits.acceleration.0),
+                "{limits:?} {step} {clamped}"
+            );
+            assert!(
+                !broken(change, limits.jerk.0),
+                "{limits:?} {change} {clamped}"
+            );
+            before = now;
+            // The lead is the stronger limit: after a cut, rates are counted anew.
+            (speed_before, step_before) = if cut {
+                (f64::NAN, f64::NAN)
+            } else {
+                (speed, step)
+            };
+        }
+    }
 }
