@@ -119,6 +119,7 @@ impl Arm {
             now: self.now,
             missed: 0,
             joints: self.joints.map(reading),
+            restarted: None,
             link: Link::Up { heard_at: self.now },
             plan,
             signals,

@@ -127,6 +127,20 @@ fn an_overloaded_servo_stops_the_arm() {
 }
 
 #[test]
+fn a_servo_that_restarts_stops_the_arm_and_is_fenced_in_again() {
+    let stopped = stopped_by(&json!({"fault": "brownout", "id": 3}), 19);
+    let text = cause(&stopped.status);
+    assert!(
+        text.contains("elbow_flex has restarted") || text.contains("elbow_flex did not answer"),
+        "{text}"
+    );
+    std::thread::sleep(Duration::from_millis(1000));
+    // Its limits are back without anybody having asked, so the cause is gone.
+    assert_eq!(stopped.controller.verb("reset"), 0);
+    holds(&stopped.sim);
+}
+
+#[test]
 fn an_unplugged_port_is_a_stop_and_replugging_moves_nothing() {
     let stopped = stopped_by(&json!({"fault": "unplug"}), 16);
     assert!(

@@ -276,18 +276,35 @@ impl Bus<Ready> {
     /// # Errors
     /// When a servo does not take them.
     pub fn configure(&mut self, deadline: MonoTime) -> Result<(), TorqueError> {
-        type Value = fn(&ServoSettings) -> i32;
-        let settings: [(RamRegister, Value); 3] = [
-            (WRITE_ACCELERATION, ServoSettings::acceleration),
-            (WRITE_GOAL_VELOCITY, ServoSettings::velocity),
-            (WRITE_TORQUE_LIMIT, ServoSettings::torque),
-        ];
-        for (register, value) in settings {
-            let values = self.state().settings.iter().map(value).collect();
+        for (register, values) in self.fence_values() {
             self.write_all(register, &values, deadline)?;
             self.read_back(register.register(), &values, deadline)?;
         }
         Ok(())
+    }
+
+    /// As [`Bus::configure`] without reading back: for within a tick, with [`Bus::audit`] after it.
+    ///
+    /// # Errors
+    /// When the port fails.
+    pub fn fence(&mut self, deadline: MonoTime) -> Result<(), WriteError> {
+        for (register, values) in self.fence_values() {
+            self.write_all(register, &values, deadline)?;
+        }
+        Ok(())
+    }
+
+    /// The registers that fence each servo in, and what they hold.
+    fn fence_values(&self) -> [(RamRegister, JointVec<i32>); 3] {
+        let of = |value: fn(&ServoSettings) -> i32| self.state().settings.iter().map(value);
+        [
+            (
+                WRITE_ACCELERATION,
+                of(ServoSettings::acceleration).collect(),
+            ),
+            (WRITE_GOAL_VELOCITY, of(ServoSettings::velocity).collect()),
+            (WRITE_TORQUE_LIMIT, of(ServoSettings::torque).collect()),
+        ]
     }
 
     /// Compares what one servo holds with what it was told: settings and torque. One that has

@@ -178,7 +178,10 @@ impl Core {
             Mode::Running | Mode::Holding => inputs.signals.trip,
             Mode::Stopped | Mode::Idle | Mode::Stopping => None,
         };
-        if let Some(cause) = servo.or(following).or(told).or(runner) {
+        let restarted = inputs
+            .restarted
+            .map(|joint| Cause::ServoRestarted { joint });
+        if let Some(cause) = restarted.or(servo).or(following).or(told).or(runner) {
             self.latch(Event::Trip, cause);
         }
         if inputs.signals.told_to_end {
@@ -207,7 +210,10 @@ impl Core {
             }
             Request::Reset => {
                 let after = mode::next(self.mode, Event::Reset, self.torque)?;
-                if !self.monitor.healthy() || self.runner_missing(inputs) {
+                if !self.monitor.healthy()
+                    || inputs.restarted.is_some()
+                    || self.runner_missing(inputs)
+                {
                     return Err(Refusal::CausePresent);
                 }
                 self.cause = None;
@@ -215,6 +221,9 @@ impl Core {
             }
             Request::Enable => {
                 let after = mode::next(self.mode, Event::Enable, self.torque)?;
+                if inputs.restarted.is_some() {
+                    return Err(Refusal::CausePresent);
+                }
                 if self.torque == Torque::Off {
                     self.enable()?;
                 }

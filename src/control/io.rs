@@ -80,6 +80,8 @@ pub struct Inputs<'a> {
     pub missed: u32,
     /// The joints in the arm's order.
     pub joints: JointVec<JointReading>,
+    /// A joint whose servo restarted and does not yet hold its limits and torque again.
+    pub restarted: Option<u8>,
     /// The runner.
     pub link: Link,
     /// A plan that arrived since the last tick (the newest, when several did).

@@ -206,6 +206,7 @@ impl Rig {
             now: self.now,
             missed: 0,
             joints,
+            restarted: None,
             link: self.link.unwrap_or(Link::Up { heard_at: self.now }),
             plan: plan.as_ref(),
             signals: Signals::default(),

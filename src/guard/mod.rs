@@ -4,6 +4,7 @@
 //! bus. It links no camera, policy or web code into its loop, and its loop decides nothing: the
 //! control core does.
 
+mod audit;
 mod clients;
 mod pace;
 mod port;

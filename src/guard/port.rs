@@ -7,9 +7,10 @@
 
 use std::time::Duration;
 
+use super::audit::{Audit, Finding};
 use super::{Boot, GuardError, settings};
 use crate::bus::feetech::register::Torque as WireTorque;
-use crate::bus::{Bus, Port, Ready};
+use crate::bus::{Bus, Port, Ready, TorqueError, TorqueFault};
 use crate::cell::{Arm, Cell};
 use crate::control::{JointCommand, JointReading, Torque};
 use crate::messages::BusErrors;
@@ -26,6 +27,7 @@ const TORQUE_TRIES: u32 = 4;
 /// The arm's bus in service.
 pub(super) struct ArmPort {
     bus: Bus<Ready>,
+    audit: Audit,
     read_ns: u64,
     period_ns: u64,
 }
@@ -62,6 +64,7 @@ impl ArmPort {
         let period_ns = realtime::nanos(settings::period(cell));
         let port = ArmPort {
             bus,
+            audit: Audit::new(arm.model.len()),
             read_ns: (period_ns as f64 * READ_SHARE) as u64,
             period_ns,
         };
@@ -71,7 +74,35 @@ impl ArmPort {
     /// Reads all joints; waits at most its share of the period from `now`.
     pub(super) fn read(&mut self, now: MonoTime) -> JointVec<JointReading> {
         let readings = self.bus.read(MonoTime(now.0 + self.read_ns));
-        self.bus.in_joint_units(&readings)
+        let readings = self.bus.in_joint_units(&readings);
+        if let Some(joint) = self.audit.next(&readings) {
+            self.ask(joint, MonoTime(now.0 + self.read_ns));
+        }
+        readings
+    }
+
+    /// A servo that restarted and does not yet hold what it was told again.
+    pub(super) fn restarted(&self) -> Option<u8> {
+        self.audit.restarted()
+    }
+
+    /// Asks one servo whether it still holds what it was told. One that does not gets its limits
+    /// back before the next goal, which would switch its torque on without them.
+    fn ask(&mut self, joint: usize, deadline: MonoTime) {
+        let finding = match self.bus.audit(joint, deadline) {
+            Ok(()) => Finding::Same,
+            Err(TorqueError::NotTaken {
+                fault: TorqueFault::Differs { .. },
+                ..
+            }) => Finding::Differs,
+            Err(_) => Finding::Unknown,
+        };
+        self.audit.note(joint, finding);
+        if finding == Finding::Differs {
+            let deadline = self.deadline();
+            // What does not arrive is found by the next question.
+            let _ = self.bus.fence(deadline);
+        }
     }
 
     /// Writes the goals. One that fails leaves the servos their last goals, which are safe stops.

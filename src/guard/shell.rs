@@ -132,6 +132,7 @@ impl Shell {
             now,
             missed: wake.missed,
             joints,
+            restarted: self.port.restarted(),
             link: self.clients.link(),
             plan: self.clients.plan(),
             signals: self.inbox.signals.clone(),

@@ -92,6 +92,11 @@ pub enum Cause {
     PortLost,
     /// The servos did not confirm that they hold.
     TorqueNotTaken,
+    /// A servo lost its limits and its torque: its supply broke down.
+    ServoRestarted {
+        /// Which joint.
+        joint: u8,
+    },
     /// A joint does not follow its goal.
     FollowingError {
         /// Which joint.
@@ -233,6 +238,10 @@ impl Cause {
                 names.joint(joint)
             ),
             Cause::PortLost => "the serial port failed".into(),
+            Cause::ServoRestarted { joint } => format!(
+                "servo {} has restarted and lost its limits",
+                names.joint(joint)
+            ),
             Cause::TorqueNotTaken => "the servos did not confirm that torque is on".into(),
             Cause::FollowingError { joint, error } => format!(
                 "joint {} is {error:.3} rad from its goal",
@@ -288,6 +297,9 @@ impl Cause {
             }
             Cause::ServoFault { .. } => {
                 "the arm may sag: support it, release and enable again to clear the servo, then `surehand reset`"
+            }
+            Cause::ServoRestarted { .. } => {
+                "the joint may have sagged; check the supply and that servo's cable, then `surehand reset`"
             }
             Cause::TorqueNotTaken => {
                 "check the arm's power and cables, then `surehand reset` and `surehand enable`"

@@ -146,6 +146,7 @@ impl Rig {
             now,
             missed: 0,
             joints,
+            restarted: None,
             link: Link::Up { heard_at: now },
             plan: plan.as_ref(),
             signals,

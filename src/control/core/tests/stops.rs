@@ -168,3 +168,17 @@ fn missed_ticks_and_a_stall_stop_the_arm() {
     let step = rig.tick();
     assert!(matches!(step.cause, Some(Cause::MissedTicks { .. })));
 }
+
+#[test]
+fn a_restarted_servo_stops_the_arm_until_it_holds_its_limits_again() {
+    let mut rig = Rig::moving();
+    let step = rig.tick_with(|inputs| inputs.restarted = Some(2));
+    assert_eq!(step.cause, Some(Cause::ServoRestarted { joint: 2 }));
+    rig.until_stopped();
+    let step = rig.tick_with(|inputs| {
+        inputs.restarted = Some(2);
+        inputs.signals.requests.push(Request::Reset).unwrap();
+    });
+    assert_eq!(step.answers[0], Some(Err(Refusal::CausePresent)));
+    assert_eq!(rig.ask(Request::Reset), Ok(Request::Reset));
+}

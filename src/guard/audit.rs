@@ -1,0 +1,132 @@
+//! Which servo is asked next whether it still holds what it was told, and which did not.
+//!
+//! A servo that restarted has lost its limits and its torque without a word. One servo is asked
+//! every few ticks in turn, and one that answers again after a silence at once. Owns the turn;
+//! never touches the bus.
+//!
+//! Real time: no allocation, lock, log or clock.
+
+use crate::control::JointReading;
+use crate::units::JointVec;
+
+/// Ticks between two servos: six are asked in 120 ms at 200 Hz.
+const EVERY: u32 = 4;
+
+/// What one servo answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// Everything is as it was told.
+    Same,
+    /// It holds something else.
+    Differs,
+    /// It gave no answer: it is asked again.
+    Unknown,
+}
+
+/// The turn.
+#[derive(Debug, Default)]
+pub(super) struct Audit {
+    ticks: u32,
+    turn: usize,
+    joints: JointVec<Watch>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Watch {
+    /// Silent in the last reading.
+    silent: bool,
+    /// To be asked before its turn.
+    urgent: bool,
+    differs: bool,
+}
+
+impl Audit {
+    /// Of `joints` servos.
+    pub(super) fn new(joints: usize) -> Audit {
+        Audit {
+            joints: JointVec::repeat(Watch::default(), joints),
+            ..Audit::default()
+        }
+    }
+
+    /// The servo to ask in this tick, after `readings`.
+    pub(super) fn next(&mut self, readings: &JointVec<JointReading>) -> Option<usize> {
+        for (watch, reading) in self.joints.iter_mut().zip(readings) {
+            let silent = matches!(reading, JointReading::Missing(_));
+            watch.urgent |= watch.silent && !silent;
+            watch.silent = silent;
+        }
+        self.ticks = self.ticks.wrapping_add(1);
+        let answering = |watch: &Watch| !watch.silent;
+        let urgent = |watch: &Watch| (watch.urgent || watch.differs) && answering(watch);
+        if let Some(joint) = self.joints.iter().position(urgent) {
+            return Some(joint);
+        }
+        if !self.ticks.is_multiple_of(EVERY) {
+            return None;
+        }
+        self.turn = (self.turn + 1) % self.joints.len().max(1);
+        let turn = self.joints.iter().nth(self.turn);
+        turn.is_some_and(answering).then_some(self.turn)
+    }
+
+    /// Takes note of what `joint` answered.
+    pub(super) fn note(&mut self, joint: usize, finding: Finding) {
+        if let Some(watch) = self.joints.as_mut_slice().get_mut(joint) {
+            match finding {
+                Finding::Same => (watch.urgent, watch.differs) = (false, false),
+                Finding::Differs => watch.differs = true,
+                Finding::Unknown => watch.urgent = true,
+            }
+        }
+    }
+
+    /// A servo that does not hold what it was told.
+    pub(super) fn restarted(&self) -> Option<u8> {
+        let joint = self.joints.iter().position(|watch| watch.differs)?;
+        u8::try_from(joint).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::ReadFault;
+    use crate::units::{Celsius, Rad, RadPerSec, Volts};
+
+    fn fresh() -> JointReading {
+        JointReading::Fresh {
+            position: Rad(0.0),
+            velocity: RadPerSec(0.0),
+            load: 0.0,
+            voltage: Volts(7.4),
+            temperature: Celsius(30.0),
+            errors: 0,
+        }
+    }
+
+    #[test]
+    fn every_servo_has_its_turn() {
+        let mut audit = Audit::new(3);
+        let readings = JointVec::repeat(fresh(), 3);
+        let asked: Vec<_> = (0..12).filter_map(|_| audit.next(&readings)).collect();
+        assert_eq!(asked, [1, 2, 0]);
+    }
+
+    #[test]
+    fn a_servo_that_answers_again_is_asked_at_once_and_until_it_is_right() {
+        let mut audit = Audit::new(3);
+        let mut readings = JointVec::repeat(fresh(), 3);
+        readings.as_mut_slice()[2] = JointReading::Missing(ReadFault::Timeout);
+        audit.next(&readings);
+        readings.as_mut_slice()[2] = fresh();
+        assert_eq!(audit.next(&readings), Some(2));
+        audit.note(2, Finding::Unknown);
+        assert_eq!(audit.next(&readings), Some(2));
+        audit.note(2, Finding::Differs);
+        assert_eq!(audit.restarted(), Some(2));
+        assert_eq!(audit.next(&readings), Some(2));
+        audit.note(2, Finding::Same);
+        assert_eq!(audit.restarted(), None);
+    }
+}
