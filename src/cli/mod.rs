@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod check;
 mod demo;
 mod guard;
@@ -12,6 +13,7 @@ mod operator;
 mod output;
 mod run;
 mod sim;
+mod simulator;
 mod status;
 
 /// How a command ended, as its exit code.
@@ -103,6 +105,8 @@ enum Command {
     Run(run::Args),
     /// All that can be known about a cell or a package without moving.
     Check(check::Args),
+    /// How punctual this machine is: lateness, bus, inverse kinematics, inference.
+    Bench(bench::Args),
     /// What a running controller does, and why it stands.
     Status,
     /// Stop the arm now: decelerate, hold, latch.
@@ -140,6 +144,7 @@ pub fn main() -> ExitCode {
         Command::Sim(args) => sim::run(args),
         Command::Run(args) => run::run(&args, cli.socket.clone(), cli.json),
         Command::Check(args) => check::run(&args, cli.json),
+        Command::Bench(args) => bench::run(&args, cli.json),
         Command::Status => status::run(socket, cli.json),
         Command::Estop => operator::ask(socket, operator::Verb::Stop, cli.json),
         Command::Reset => operator::ask(socket, operator::Verb::Reset, cli.json),

@@ -134,13 +134,18 @@ impl Policy {
     /// # Errors
     /// When the graph fails, gives another shape than declared, or NaN.
     pub fn warm_up(&mut self) -> Result<(), PolicyError> {
-        for _ in 0..3 {
-            self.encoder.encode_neutral();
-            self.backend
-                .infer(&self.encoder.inputs(), &mut self.output)?;
-            plan::finite(&self.output, self.package.output.width)?;
-        }
-        Ok(())
+        (0..3).try_for_each(|_| self.rehearse())
+    }
+
+    /// Runs the graph once on grey pictures.
+    ///
+    /// # Errors
+    /// As [`Policy::warm_up`].
+    pub fn rehearse(&mut self) -> Result<(), PolicyError> {
+        self.encoder.encode_neutral();
+        self.backend
+            .infer(&self.encoder.inputs(), &mut self.output)?;
+        plan::finite(&self.output, self.package.output.width)
     }
 
     /// What the policy wants to be done after `observation`.

@@ -116,11 +116,19 @@ impl Setup {
 
     /// Loads the job's policy; gives it with the name of the backend that runs it.
     pub(super) fn load_policy(&self) -> Result<(Policy, String), RunError> {
+        self.load_policy_with(self.cell.inference.backend)
+    }
+
+    /// As the cell says, but on another backend.
+    ///
+    /// # Errors
+    /// When the package does not fit, or that backend does not run it.
+    pub fn load_policy_with(&self, backend: BackendKind) -> Result<(Policy, String), RunError> {
         let cameras: Vec<&str> = self.cell.cameras.iter().map(|c| c.name.as_str()).collect();
         let arm = Arc::new(PolicyArm(self.arm.clone()));
         let inference = &self.cell.inference;
         let config = backend::Config {
-            choice: match inference.backend {
+            choice: match backend {
                 BackendKind::Auto => backend::Choice::Auto,
                 BackendKind::OnnxRuntime => backend::Choice::OnnxRuntime,
                 BackendKind::BuiltIn => backend::Choice::BuiltIn,

@@ -1,0 +1,210 @@
+//! `surehand bench`: how punctual this machine is, measured with the parts that run the arm.
+//!
+//! The real guard holds a simulated arm for a while and says what it measured; then inverse
+//! kinematics and the shipped policy are timed. Nothing here is a limit: compare it with what
+//! `cyclictest` measures in the same minutes.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::run::{socket_path, stop_on_signals};
+use super::simulator::{Simulator, find_up};
+use super::{Exit, Failure, Outcome, output};
+use crate::arm::ArmModel;
+use crate::arm::tool::tool_of;
+use crate::cell::{BackendKind, Overrides};
+use crate::control::ik;
+use crate::messages::{Percentiles, Request, RunnerReport, Status};
+use crate::runner::Setup;
+use crate::runner::guard_process::{Boot, GuardProcess, GuardSpec};
+use crate::stats::Times;
+use crate::units::{JointVec, Rad};
+
+/// How long the guard may take to answer.
+const ANSWER: Duration = Duration::from_secs(2);
+/// How long the guard may take to come up.
+const BRING_UP: Duration = Duration::from_secs(10);
+/// Poses solved for.
+const POSES: u32 = 2000;
+/// Other configurations tried for a pose.
+const RESTARTS: u32 = 60;
+/// Inferences of each backend.
+const INFERENCES: u32 = 200;
+/// A solution this close counts, metres and radians.
+const CLOSE: (f64, f64) = (1e-4, 1e-3);
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// How long the guard is watched, seconds.
+    #[arg(long = "for", value_name = "SECS", default_value_t = 10)]
+    secs: u64,
+    /// The cell file.
+    #[arg(long, value_name = "FILE")]
+    cell: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args, json: bool) -> Outcome {
+    let cell = match &args.cell {
+        Some(cell) => cell.clone(),
+        None => find_up(Path::new("cells/sim.toml"))?,
+    };
+    let told_to_end = stop_on_signals()?;
+    let sim = Simulator::start(0)?;
+    let overrides = Overrides {
+        port: Some(sim.ready.pty.clone()),
+        camera_host: Some(sim.ready.http.clone()),
+    };
+    let setup = Setup::load(&cell, None, &overrides)?;
+    let ended = || told_to_end.load(std::sync::atomic::Ordering::Relaxed);
+    let status = hold(
+        &setup,
+        &sim.ready.pty,
+        Duration::from_secs(args.secs),
+        &ended,
+    )?;
+    drop(sim);
+    if ended() {
+        return Ok(Exit::Operator);
+    }
+    let report = json!({
+        "tick": {
+            "rate_hz": status.rate_hz,
+            "count": status.ticks,
+            "missed": status.missed,
+            "lateness_us": times(&status.lateness_us, 1.0),
+            "decide_us": times(&status.decide_us, 1.0),
+            "realtime": status.realtime,
+            "memory_locked": status.memory_locked,
+        },
+        "bus": {"cycle_us": times(&status.bus_us, 1.0), "wire_us": wire_us(&setup)},
+        "ik": kinematics(&setup.arm.model),
+        "inference": inference(&setup)?,
+    });
+    if json {
+        output::line_out(&report.to_string());
+    } else {
+        for (part, values) in report.as_object().into_iter().flatten() {
+            output::line_out(&format!("{part}: {values}"));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Lets a guard hold the arm at `port` for `time`; its status at the end.
+fn hold(
+    setup: &Setup,
+    port: &Path,
+    time: Duration,
+    ended: &dyn Fn() -> bool,
+) -> Result<Status, Failure> {
+    let spec = GuardSpec {
+        cell: setup.cell.file.clone(),
+        port: Some(port.to_owned()),
+        socket: socket_path(None, &format!("bench-{}", std::process::id()))?,
+    };
+    let mut guard = GuardProcess::start(&spec, Boot::Fresh).map_err(Failure::hardware)?;
+    let report = RunnerReport::default();
+    let link = guard
+        .connect(&report, BRING_UP)
+        .map_err(Failure::hardware)?;
+    for request in [Request::Reset, Request::Enable] {
+        let began = Instant::now();
+        while let Err(refusal) = link.request(request, ANSWER) {
+            if began.elapsed() > ANSWER {
+                return Err(Failure::hardware(format!(
+                    "the guard refused to {request:?}: {refusal:?}"
+                )));
+            }
+        }
+    }
+    let began = Instant::now();
+    while began.elapsed() < time && !ended() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let status = link.status(ANSWER);
+    // A guard that is gone already has nothing left to be asked.
+    let _ = link.request(Request::Shutdown, ANSWER);
+    guard.wait_end(ANSWER);
+    status
+        .map(|status| *status)
+        .ok_or_else(|| Failure::hardware("the guard gave no status; its own message is above"))
+}
+
+/// Time on the wire of one cycle: a sync read of eight bytes of each servo and a sync write of
+/// two, ten bits a byte.
+fn wire_us(setup: &Setup) -> f64 {
+    let servos = setup.arm.model.len() as f64;
+    let bytes = (8.0 + servos) + servos * 14.0 + (8.0 + 3.0 * servos);
+    bytes * 10.0 * 1e6 / f64::from(setup.cell.bus.baud)
+}
+
+/// Inverse kinematics of poses that the arm has, each from the pose before.
+fn kinematics(model: &ArmModel) -> Value {
+    let mut numbers = 1u64;
+    let mut pose = || -> JointVec<Rad> {
+        model.limits().map(|limits| {
+            // A linear congruential step: spread out is enough.
+            numbers = numbers
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let share = (numbers >> 11) as f64 / (1u64 << 53) as f64;
+            Rad(limits.lower.0 + share * (limits.upper.0 - limits.lower.0))
+        })
+    };
+    let mut measured = Times::new();
+    let mut solved = 0u32;
+    let mut seed = pose();
+    for _ in 0..POSES {
+        let joints = pose();
+        let target = tool_of(model, &joints);
+        let began = Instant::now();
+        let solution = ik::solve_from_anywhere(model, &target, &seed, RESTARTS);
+        // In nanoseconds where the record has microseconds.
+        measured.record(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX) * 1000);
+        solved += u32::from(solution.within(CLOSE.0, CLOSE.1));
+        seed = joints;
+    }
+    json!({
+        "solve_us": times(&measured.percentiles(), 1e-3),
+        "success": f64::from(solved) / f64::from(POSES),
+    })
+}
+
+/// Inference of the cell's first job on every backend there is.
+fn inference(setup: &Setup) -> Result<Vec<Value>, Failure> {
+    let mut all = Vec::new();
+    for backend in [BackendKind::OnnxRuntime, BackendKind::BuiltIn] {
+        let (mut policy, name) = match setup.load_policy_with(backend) {
+            Ok(loaded) => loaded,
+            Err(absent) => {
+                tracing::info!("{absent}");
+                continue;
+            }
+        };
+        policy.warm_up().map_err(Failure::configuration)?;
+        let mut measured = Times::new();
+        for _ in 0..INFERENCES {
+            let began = Instant::now();
+            policy.rehearse().map_err(Failure::configuration)?;
+            measured.record(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        }
+        all.push(json!({
+            "model": setup.job.name,
+            "backend": name,
+            "threads": setup.cell.inference.threads,
+            "ms": times(&measured.percentiles(), 1e-3),
+        }));
+    }
+    Ok(all)
+}
+
+fn times(percentiles: &Percentiles, scale: f64) -> Value {
+    json!({
+        "p50": percentiles.p50 * scale,
+        "p99": percentiles.p99 * scale,
+        "p999": percentiles.p999 * scale,
+        "max": percentiles.max * scale,
+    })
+}
