@@ -8,66 +8,11 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Controller, Goals, Sim, now_ns, send_signal};
+use common::motion::{
+    COUNT, STOPPING, assert_stands_held_and_latched, first_slower_ms, moving, settle,
+};
+use common::{Sim, now_ns, send_signal};
 use rustix::process::Signal;
-use serde_json::Value;
-
-/// One count of the encoder, radians.
-const COUNT: f64 = std::f64::consts::TAU / 4096.0;
-/// The cell's acceleration limit, rad/s².
-const ACCELERATION: f64 = 40.0;
-/// The cell's stopping distance, v² / 2a, radians.
-const STOPPING: f64 = 3.0 * 3.0 / (2.0 * ACCELERATION);
-
-/// Phases in the first half of the move, where it only gets faster: slowing down is then never
-/// the plan's. Deterministic: nothing here needs good randomness.
-fn phase_ms(index: u64) -> u64 {
-    600 + index.wrapping_mul(2_654_435_761) % 250
-}
-
-/// A controller whose pan joint has been moving at a steady speed for a while.
-fn moving(sim: &Sim, folder: &std::path::Path, index: u64) -> Controller {
-    let cell = sim.cell("quick.toml", folder);
-    let job = if sim.positions()[0] > 0.0 {
-        "right"
-    } else {
-        "left"
-    };
-    let mut controller = Controller::run(&cell, &["--job", job]);
-    controller.events.wait_mode("running");
-    std::thread::sleep(Duration::from_millis(phase_ms(index)));
-    controller
-}
-
-/// Milliseconds from `from_ns` to the first goal of the pan joint that falls short of going on at
-/// the speed before, and goes on to fall short by more than a count and a half.
-fn first_slower_ms(goals: &[Goals], from_ns: u64) -> f64 {
-    let before: Vec<&Goals> = goals.iter().filter(|g| g.t_ns <= from_ns).collect();
-    let n = before.len();
-    assert!(n > 12, "too few goals before the event: {n}");
-    let (a, b) = (before[n - 11], before[n - 1]);
-    let per_ns = f64::from(b.counts[0] - a.counts[0]) / (b.t_ns - a.t_ns) as f64;
-    assert!(
-        per_ns.abs() * 5e6 > 1.2,
-        "the arm was not moving: {per_ns} counts/ns"
-    );
-    let mut onset = None;
-    for goal in goals.iter().filter(|g| g.t_ns > from_ns) {
-        let expected = f64::from(b.counts[0]) + per_ns * (goal.t_ns - b.t_ns) as f64;
-        let short = (expected - f64::from(goal.counts[0])) * per_ns.signum();
-        // Goals are whole counts: half a count short may be rounding, and is the beginning of
-        // the braking only when the next goals fall short by more.
-        if short <= 0.5 {
-            onset = None;
-            continue;
-        }
-        let since = *onset.get_or_insert(goal.t_ns);
-        if short > 1.5 {
-            return (since - from_ns) as f64 * 1e-6;
-        }
-    }
-    panic!("no goal ever slowed down");
-}
 
 fn summary(what: &str, mut ms: Vec<f64>) -> f64 {
     ms.sort_by(f64::total_cmp);
@@ -80,31 +25,13 @@ fn summary(what: &str, mut ms: Vec<f64>) -> f64 {
     median
 }
 
-fn assert_stands_held_and_latched(sim: &Sim, status: &Value, cause: &str) {
-    assert_eq!(status["mode"], "stopped");
-    assert_eq!(status["latched"], true);
-    let text = status["cause"].as_str().unwrap_or_default();
-    assert!(text.contains(cause), "cause: {text}");
-    assert!(status["remedy"].as_str().is_some_and(|r| !r.is_empty()));
-    let state = sim.state();
-    for joint in state["joints"].as_array().unwrap() {
-        assert_eq!(joint["torque_enabled"], true, "{joint}");
-        let away = joint["position"].as_f64().unwrap() - joint["goal"].as_f64().unwrap();
-        assert!(away.abs() < STOPPING + 0.02, "{joint}");
-    }
-}
-
-fn settle() {
-    std::thread::sleep(Duration::from_millis(400));
-}
-
 #[test]
 fn a_killed_runner_stops_the_arm() {
     let sim = Sim::start(1);
     let folder = tempfile::tempdir().unwrap();
     let mut reactions = Vec::new();
     for index in 0..10 {
-        let controller = moving(&sim, folder.path(), index);
+        let controller = moving(&sim, folder.path(), index, false);
         let since = now_ns() - 200_000_000;
         let killed = now_ns();
         assert!(send_signal(controller.runner_pid, Signal::KILL));
@@ -124,7 +51,7 @@ fn a_frozen_runner_stops_the_arm_and_moves_nothing_when_it_wakes() {
     let folder = tempfile::tempdir().unwrap();
     let mut reactions = Vec::new();
     for index in 0..6 {
-        let controller = moving(&sim, folder.path(), index);
+        let controller = moving(&sim, folder.path(), index, false);
         let since = now_ns() - 200_000_000;
         let frozen = now_ns();
         assert!(send_signal(controller.runner_pid, Signal::STOP));
@@ -149,7 +76,7 @@ fn a_killed_guard_leaves_a_safe_goal_and_is_replaced_latched() {
     let folder = tempfile::tempdir().unwrap();
     let mut gaps = Vec::new();
     for index in 0..6 {
-        let mut controller = moving(&sim, folder.path(), index);
+        let mut controller = moving(&sim, folder.path(), index, false);
         let old = controller.guard_pid;
         let before = sim.positions();
         let killed = now_ns();
@@ -181,7 +108,7 @@ fn a_killed_guard_leaves_a_safe_goal_and_is_replaced_latched() {
 fn a_frozen_guard_is_killed_and_replaced() {
     let sim = Sim::start(4);
     let folder = tempfile::tempdir().unwrap();
-    let mut controller = moving(&sim, folder.path(), 1);
+    let mut controller = moving(&sim, folder.path(), 1, false);
     let old = controller.guard_pid;
     assert!(send_signal(old, Signal::STOP));
     let replaced = controller
@@ -202,7 +129,7 @@ fn signals_and_estop_stop_the_arm_with_torque_on() {
         .into_iter()
         .enumerate()
     {
-        let mut controller = moving(&sim, folder.path(), index as u64);
+        let mut controller = moving(&sim, folder.path(), index as u64, false);
         let since = now_ns() - 200_000_000;
         let told = now_ns();
         assert!(send_signal(controller.runner_pid, signal));
@@ -217,7 +144,7 @@ fn signals_and_estop_stop_the_arm_with_torque_on() {
         let joints = state["joints"].as_array().unwrap();
         assert!(joints.iter().all(|joint| joint["torque_enabled"] == true));
     }
-    let controller = moving(&sim, folder.path(), 5);
+    let controller = moving(&sim, folder.path(), 5, false);
     let since = now_ns() - 200_000_000;
     let asked = now_ns();
     assert_eq!(controller.verb("estop"), 0);

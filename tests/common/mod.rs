@@ -7,6 +7,8 @@
     reason = "a harness that each test file uses a part of; a test may panic"
 )]
 
+pub mod motion;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt;

@@ -1,0 +1,89 @@
+//! An arm in motion, and how soon a goal on its wire slows down.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Controller, Goals, Sim};
+
+/// One count of the encoder, radians.
+pub const COUNT: f64 = std::f64::consts::TAU / 4096.0;
+/// The cell's acceleration limit, rad/s².
+const ACCELERATION: f64 = 40.0;
+/// The cell's stopping distance, v² / 2a, radians.
+pub const STOPPING: f64 = 3.0 * 3.0 / (2.0 * ACCELERATION);
+
+/// Phases in the first half of the move, where it only gets faster: slowing down is then never
+/// the plan's. Deterministic: nothing here needs good randomness.
+fn phase_ms(index: u64) -> u64 {
+    600 + index.wrapping_mul(2_654_435_761) % 250
+}
+
+/// A controller whose pan joint has been moving at a steady speed for a while.
+///
+/// A strict cell stops for the hold-ups that a real arm's does, which a busy machine may cause.
+pub fn moving(sim: &Sim, folder: &Path, index: u64, strict: bool) -> Controller {
+    let cell = sim.cell("quick.toml", folder);
+    if strict {
+        let text = std::fs::read_to_string(&cell).unwrap();
+        std::fs::write(&cell, text.replace("hold_up_ms = 150", "hold_up_ms = 30")).unwrap();
+    }
+    let job = if sim.positions()[0] > 0.0 {
+        "right"
+    } else {
+        "left"
+    };
+    let mut controller = Controller::run(&cell, &["--job", job]);
+    controller.events.wait_mode("running");
+    std::thread::sleep(Duration::from_millis(phase_ms(index)));
+    controller
+}
+
+/// Milliseconds from `from_ns` to the first goal of the pan joint that falls short of going on at
+/// the speed before, and goes on to fall short by more than a count and a half.
+pub fn first_slower_ms(goals: &[Goals], from_ns: u64) -> f64 {
+    let before: Vec<&Goals> = goals.iter().filter(|g| g.t_ns <= from_ns).collect();
+    let n = before.len();
+    assert!(n > 12, "too few goals before the event: {n}");
+    let (a, b) = (before[n - 11], before[n - 1]);
+    let per_ns = f64::from(b.counts[0] - a.counts[0]) / (b.t_ns - a.t_ns) as f64;
+    assert!(
+        per_ns.abs() * 5e6 > 1.2,
+        "the arm was not moving: {per_ns} counts/ns"
+    );
+    let mut onset = None;
+    for goal in goals.iter().filter(|g| g.t_ns > from_ns) {
+        let expected = f64::from(b.counts[0]) + per_ns * (goal.t_ns - b.t_ns) as f64;
+        let short = (expected - f64::from(goal.counts[0])) * per_ns.signum();
+        // Goals are whole counts: half a count short may be rounding, and is the beginning of
+        // the braking only when the next goals fall short by more.
+        if short <= 0.5 {
+            onset = None;
+            continue;
+        }
+        let since = *onset.get_or_insert(goal.t_ns);
+        if short > 1.5 {
+            return (since - from_ns) as f64 * 1e-6;
+        }
+    }
+    panic!("no goal ever slowed down");
+}
+
+pub fn assert_stands_held_and_latched(sim: &Sim, status: &Value, cause: &str) {
+    assert_eq!(status["mode"], "stopped");
+    assert_eq!(status["latched"], true);
+    let text = status["cause"].as_str().unwrap_or_default();
+    assert!(text.contains(cause), "cause: {text}");
+    assert!(status["remedy"].as_str().is_some_and(|r| !r.is_empty()));
+    let state = sim.state();
+    for joint in state["joints"].as_array().unwrap() {
+        assert_eq!(joint["torque_enabled"], true, "{joint}");
+        let away = joint["position"].as_f64().unwrap() - joint["goal"].as_f64().unwrap();
+        assert!(away.abs() < STOPPING + 0.02, "{joint}");
+    }
+}
+
+pub fn settle() {
+    std::thread::sleep(Duration::from_millis(400));
+}
