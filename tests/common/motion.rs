@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use nalgebra::{Matrix3, Vector3};
 use serde_json::Value;
 
 use super::{Controller, Goals, Sim};
@@ -40,22 +41,48 @@ pub fn moving(sim: &Sim, folder: &Path, index: u64, strict: bool) -> Controller 
     controller
 }
 
-/// Milliseconds from `from_ns` to the first goal of the pan joint that falls short of going on at
-/// the speed before, and goes on to fall short by more than a count and a half.
+/// Goals that say how the joint was moving: 120 ms.
+const FITTED: usize = 24;
+
+/// How a joint went on from the last of some goals: the parabola nearest to them, as counts at
+/// zero, counts a step and counts a step squared.
+fn fit(points: impl Iterator<Item = (f64, f64)>) -> Vector3<f64> {
+    let (mut normal, mut right) = (Matrix3::zeros(), Vector3::zeros());
+    for (x, y) in points {
+        let row = Vector3::new(1.0, x, x * x);
+        normal += row * row.transpose();
+        right += row * y;
+    }
+    normal.lu().solve(&right).expect("enough goals")
+}
+
+/// Milliseconds from `from_ns` to the first goal of the pan joint that falls short of going on as
+/// before, and goes on to fall short by more than a count and a half.
 pub fn first_slower_ms(goals: &[Goals], from_ns: u64) -> f64 {
-    let before: Vec<&Goals> = goals.iter().filter(|g| g.t_ns <= from_ns).collect();
+    let (before, after): (Vec<&Goals>, Vec<&Goals>) =
+        goals.iter().partition(|goal| goal.t_ns <= from_ns);
     let n = before.len();
-    assert!(n > 12, "too few goals before the event: {n}");
-    let (a, b) = (before[n - 11], before[n - 1]);
-    let per_ns = f64::from(b.counts[0] - a.counts[0]) / (b.t_ns - a.t_ns) as f64;
+    assert!(n > FITTED, "too few goals before the event: {n}");
+    let before = &before[n - FITTED..];
+    let last = before[FITTED - 1];
+    let since_last = |goal: &Goals| (goal.t_ns as f64 - last.t_ns as f64) * 2e-7;
+    let way = f64::from(last.counts[0] - before[0].counts[0]);
     assert!(
-        per_ns.abs() * 5e6 > 1.2,
-        "the arm was not moving: {per_ns} counts/ns"
+        way.abs() > 1.2 * FITTED as f64,
+        "the arm was not moving: {way}"
     );
+    // A silent servo makes the reading take longer, and every goal behind it come later: what
+    // counts as slower is slower by the clock and from goal to goal.
+    let counts = |goal: &Goals| f64::from(goal.counts[0]) * way.signum();
+    let by_clock = fit(before.iter().map(|goal| (since_last(goal), counts(goal))));
+    let steps = (0..FITTED).map(|index| index as f64 - (FITTED - 1) as f64);
+    let by_goal = fit(steps.zip(before.iter().map(|goal| counts(goal))));
+    let expected = |fit: &Vector3<f64>, x: f64| fit.x + fit.y * x + fit.z * x * x;
     let mut onset = None;
-    for goal in goals.iter().filter(|g| g.t_ns > from_ns) {
-        let expected = f64::from(b.counts[0]) + per_ns * (goal.t_ns - b.t_ns) as f64;
-        let short = (expected - f64::from(goal.counts[0])) * per_ns.signum();
+    for (index, goal) in (1..).zip(after) {
+        let by_clock = expected(&by_clock, since_last(goal));
+        let by_goal = expected(&by_goal, f64::from(index));
+        let short = by_clock.min(by_goal) - counts(goal);
         // Goals are whole counts: half a count short may be rounding, and is the beginning of
         // the braking only when the next goals fall short by more.
         if short <= 0.5 {
