@@ -13,6 +13,7 @@ mod parse;
 pub use load::Arm;
 pub use parse::CellError;
 
+use crate::arm::Space;
 use crate::units::{Celsius, Rad, RadPerSec, RadPerSec2, RadPerSec3, Volts};
 
 /// One workcell, as configured.
@@ -32,6 +33,8 @@ pub struct Cell {
     pub limits: Vec<(String, MotionLimits)>,
     /// What the monitors watch.
     pub monitors: MonitorSection,
+    /// What is around the arm.
+    pub workspace: Space,
     /// The cameras, in the order of their names.
     pub cameras: Vec<CameraSection>,
     /// The jobs, in the order of their names.

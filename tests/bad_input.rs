@@ -91,11 +91,26 @@ fn wrong_files_are_configuration_errors_that_name_file_key_and_remedy() {
     .unwrap();
     let package = package.display().to_string();
 
-    let cases: [(&str, &str, &[&str]); 6] = [
+    let cases: [(&str, &str, &[&str]); 9] = [
         (
             "rate_hz = 200",
             "raet_hz = 200",
             &["bad.toml:", "raet_hz", "rate_hz"],
+        ),
+        (
+            "hold_up_ms = 150",
+            "hold_up_ms = 1500",
+            &["bad.toml:", "hold_up_ms", "15 to 250"],
+        ),
+        (
+            "[limits]",
+            "[workspace]\nwalls = { min = [0.0, 0.0, 0.3], max = [1.0, 1.0, 0.2] }\n[limits]",
+            &["bad.toml:", "workspace.walls", "below"],
+        ),
+        (
+            "acceleration = 40.0, jerk = 20000.0 }",
+            "acceleration = 40.0, jerk = -3.0 }",
+            &["bad.toml:", "limits.elbow_flex.jerk"],
         ),
         (&urdf, &other_urdf, &["other.urdf", "elbow_flex"]),
         (

@@ -8,9 +8,11 @@ pub mod chain;
 pub mod conventions;
 pub mod limits;
 pub mod model;
+pub mod space;
 pub mod tool;
 
 pub use calibration::{Calibration, CalibrationError, Goal, JointCalibration, JointSpan};
 pub use conventions::Convention;
 pub use limits::JointLimits;
 pub use model::{ArmModel, ArmSpec, JointSpec, ModelError};
+pub use space::{Block, MAX_BOXES, Space};

@@ -10,12 +10,13 @@ use toml::Spanned;
 
 use super::{
     ArmSection, BackendKind, BusSection, CameraSection, Cell, InferenceSection, JobSection,
-    LoopSection, MonitorSection, MotionLimits,
+    LoopSection,
 };
-use crate::units::{Celsius, Rad, RadPerSec, RadPerSec2, RadPerSec3, Volts};
+use crate::units::Rad;
 
-/// Where a cell gives no jerk limit: full acceleration is reached in this time, seconds.
-const FULL_ACCELERATION_IN: f64 = 0.02;
+mod limits;
+
+use limits::{RawLimits, RawMonitors, RawWorkspace, limits, monitors, workspace};
 
 /// What is wrong with a cell file, in one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +51,8 @@ struct RawCell {
     limits: Table<RawLimits>,
     #[serde(default)]
     monitors: RawMonitors,
+    #[serde(default)]
+    workspace: RawWorkspace,
     #[serde(default)]
     cameras: Table<RawCamera>,
     #[serde(default)]
@@ -89,27 +92,6 @@ struct RawLoop {
     max_plan_age_ms: Option<Spanned<f64>>,
     crossfade_ms: Option<Spanned<f64>>,
     first_plan_ms: Option<Spanned<f64>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLimits {
-    velocity: Spanned<f64>,
-    acceleration: Spanned<f64>,
-    /// See [`FULL_ACCELERATION_IN`].
-    jerk: Option<Spanned<f64>>,
-    torque: Option<Spanned<f64>>,
-    lower: Option<Spanned<f64>>,
-    upper: Option<Spanned<f64>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct RawMonitors {
-    max_temperature_c: Option<Spanned<f64>>,
-    min_voltage_v: Option<Spanned<f64>>,
-    max_voltage_v: Option<Spanned<f64>>,
-    hold_up_ms: Option<Spanned<f64>>,
 }
 
 #[derive(Deserialize)]
@@ -265,6 +247,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Cell, CellError> {
         control: control(&source, &raw.control)?,
         limits: limits(&source, raw.limits)?,
         monitors: monitors(&source, &raw.monitors)?,
+        workspace: workspace(&source, &raw.workspace)?,
         cameras: cameras(&source, raw.cameras)?,
         jobs: jobs(&source, folder, raw.jobs)?,
         inference: inference(&source, folder, raw.inference)?,
@@ -303,74 +286,6 @@ fn control(source: &Source<'_>, raw: &RawLoop) -> Result<LoopSection, CellError>
             10.0..=60_000.0,
         )?,
     })
-}
-
-fn limits(
-    source: &Source<'_>,
-    raw: Table<RawLimits>,
-) -> Result<Vec<(String, MotionLimits)>, CellError> {
-    raw.into_iter()
-        .map(|(joint, raw)| {
-            let key = |what: &str| format!("limits.{joint}.{what}");
-            let bound = |what: &str, value: Option<&Spanned<f64>>| {
-                value
-                    .map(|value| source.number(&key(what), value, -10.0..=10.0).map(Rad))
-                    .transpose()
-            };
-            let torque = raw.torque.as_ref();
-            let acceleration =
-                source.number(&key("acceleration"), &raw.acceleration, 0.1..=500.0)?;
-            let jerk = source.optional(
-                &key("jerk"),
-                raw.jerk.as_ref(),
-                acceleration / FULL_ACCELERATION_IN,
-                1.0..=1e6,
-            )?;
-            let limits = MotionLimits {
-                velocity: RadPerSec(source.number(&key("velocity"), &raw.velocity, 0.01..=20.0)?),
-                acceleration: RadPerSec2(acceleration),
-                jerk: RadPerSec3(jerk),
-                torque: source.optional(&key("torque"), torque, 1.0, 0.01..=1.0)?,
-                lower: bound("lower", raw.lower.as_ref())?,
-                upper: bound("upper", raw.upper.as_ref())?,
-            };
-            Ok((joint, limits))
-        })
-        .collect()
-}
-
-fn monitors(source: &Source<'_>, raw: &RawMonitors) -> Result<MonitorSection, CellError> {
-    let temperature = raw.max_temperature_c.as_ref();
-    let section = MonitorSection {
-        max_temperature: Celsius(source.optional(
-            "max_temperature_c",
-            temperature,
-            65.0,
-            30.0..=90.0,
-        )?),
-        min_voltage: Volts(source.optional(
-            "min_voltage_v",
-            raw.min_voltage_v.as_ref(),
-            6.0,
-            3.0..=30.0,
-        )?),
-        max_voltage: Volts(source.optional(
-            "max_voltage_v",
-            raw.max_voltage_v.as_ref(),
-            8.6,
-            3.0..=30.0,
-        )?),
-        hold_up: raw
-            .hold_up_ms
-            .as_ref()
-            .map(|value| source.millis("hold_up_ms", Some(value), 30.0, 15.0..=250.0))
-            .transpose()?,
-    };
-    if section.min_voltage >= section.max_voltage {
-        let span = raw.min_voltage_v.as_ref().map_or(0..0, Spanned::span);
-        return Err(source.at(span, "`min_voltage_v` must be below `max_voltage_v`"));
-    }
-    Ok(section)
 }
 
 fn cameras(source: &Source<'_>, raw: Table<RawCamera>) -> Result<Vec<CameraSection>, CellError> {

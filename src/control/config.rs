@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::arm::ArmModel;
+use crate::control::clearance::Clearance;
 use crate::units::{Celsius, JointVec, Rad, RadPerSec, Volts};
 
 /// Everything the core is told once.
@@ -22,6 +23,8 @@ pub struct CoreConfig {
     pub plans: PlanRules,
     /// What the monitors watch.
     pub monitors: MonitorConfig,
+    /// What the arm must not meet.
+    pub clearance: Clearance,
 }
 
 /// What a plan must satisfy to be admitted.
@@ -91,6 +94,8 @@ pub struct MonitorConfig {
     pub following_error: Option<JointVec<Rad>>,
     /// See `following_error`.
     pub following_time: Duration,
+    /// An arm that stands this long for want of clearance while a plan wants to go on stops.
+    pub hemmed_time: Duration,
     /// Slower than this counts as standing.
     pub standing: RadPerSec,
     /// A stop is over this long after the command stands, even when a joint is still measured
@@ -115,6 +120,7 @@ impl Default for MonitorConfig {
             encoder_speed: RadPerSec(12.0),
             following_error: None,
             following_time: Duration::from_millis(300),
+            hemmed_time: Duration::from_millis(500),
             standing: RadPerSec(0.05),
             settle: Duration::from_millis(1000),
             outside_limits: Rad(0.2),
@@ -133,6 +139,7 @@ impl CoreConfig {
             first_plan: Duration::from_millis(2000),
             plans: PlanRules::default(),
             monitors: MonitorConfig::default(),
+            clearance: Clearance::default(),
         }
     }
 

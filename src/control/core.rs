@@ -46,6 +46,8 @@ pub struct Core {
     running_since: MonoTime,
     /// The command has stood since.
     at_rest_since: Option<MonoTime>,
+    /// The arm has stood for want of clearance since.
+    hemmed_since: Option<MonoTime>,
     /// The last refusal since a plan was admitted: what starvation is put down to.
     last_refusal: Option<Refusal>,
     /// A signal or `Shutdown` asked the guard to end.
@@ -75,6 +77,7 @@ impl Core {
             held_up: Duration::ZERO,
             running_since: MonoTime::default(),
             at_rest_since: None,
+            hemmed_since: None,
             last_refusal: None,
             ending: false,
             counters: Counters::default(),
@@ -90,6 +93,7 @@ impl Core {
         let answers = self.answer(inputs);
         let refused = self.offer(inputs);
         let command = self.command(inputs.now);
+        self.hemmed_in(inputs.now);
         self.settle(inputs.now);
         Step {
             command,
@@ -329,7 +333,10 @@ impl Core {
                 limiter.resynchronise(&measured);
                 None
             }
-            (Torque::On, Some(target)) => Some(limiter.follow(&target, &measured)),
+            (Torque::On, Some(target)) => {
+                let (model, clearance) = (&self.config.model, &self.config.clearance);
+                Some(limiter.follow(&target, &measured, |joints| clearance.of(model, joints)))
+            }
             (Torque::On, None) if self.act == TorqueAct::Enable => Some(limiter.command()),
             (Torque::On, None) => Some(limiter.brake(&measured)),
         }
@@ -369,6 +376,20 @@ impl Core {
             .last_refusal
             .map_or(Cause::PlanRanOut, Cause::PlanRefused);
         self.latch(Event::Trip, cause);
+    }
+
+    /// A plan that leads into something, and does not lead away again, is a stop.
+    fn hemmed_in(&mut self, now: MonoTime) {
+        let hemmed = self.mode == Mode::Running
+            && (self.limiter.as_ref()).is_some_and(|limiter| limiter.hemmed() && limiter.at_rest());
+        if !hemmed {
+            self.hemmed_since = None;
+            return;
+        }
+        let since = *self.hemmed_since.get_or_insert(now);
+        if now.secs_from(since) >= self.config.monitors.hemmed_time.as_secs_f64() {
+            self.latch(Event::Trip, Cause::NoClearance);
+        }
     }
 
     /// `Stopping` ends when command and joints stand.

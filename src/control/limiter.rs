@@ -9,6 +9,7 @@
 //!    towards where the joint already is, so it may exceed the rate limits, and the position
 //!    limits too where the joint itself is outside them.
 //! 2. **Position**: braking always fits before a limit.
+//!    So does it before the arm meets a wall, a box or itself, where a clearance is watched.
 //! 3. **Jerk**, 4. **acceleration**, 5. **velocity**, and last the target.
 //!
 //! Real time: no allocation, lock, log or clock.
@@ -47,6 +48,8 @@ pub struct Measured {
 pub struct Limiter {
     period: f64,
     joints: JointVec<Axis>,
+    /// The last tick braked because going on would have left no clearance.
+    hemmed: bool,
 }
 
 impl Limiter {
@@ -63,15 +66,21 @@ impl Limiter {
         Limiter {
             period: period_secs,
             joints,
+            hemmed: false,
         }
     }
 
     /// One tick towards `target`, which may move: its velocity is estimated from the target of
     /// the tick before. A target with NaN, an infinity or another number of joints brakes.
+    ///
+    /// `clearance` says how far from anything the arm is at given joint positions. No step is
+    /// taken after which a stop would end with less than none; an arm that begins there may only
+    /// get out.
     pub fn follow(
         &mut self,
         target: &JointVec<Rad>,
         measured: &JointVec<Measured>,
+        clearance: impl Fn(&JointVec<Rad>) -> f64,
     ) -> JointCommand {
         let usable =
             target.len() == self.joints.len() && target.iter().all(|rad| rad.0.is_finite());
@@ -82,15 +91,38 @@ impl Limiter {
             return self.brake(measured);
         }
         let period = self.period;
+        let before = self.joints;
         for ((axis, target), measured) in self.joints.iter_mut().zip(target).zip(measured) {
             axis.follow(target.0, *measured, period);
         }
+        let stops = |joints: &JointVec<Axis>| joints.map(|axis| Rad(axis.stop_position()));
+        let places = |joints: &JointVec<Axis>| joints.map(|axis| Rad(axis.state.position));
+        let keeps = |next: &JointVec<Rad>, now: &JointVec<Rad>| {
+            let room = clearance(next);
+            room >= 0.0 || room >= clearance(now)
+        };
+        let clear = keeps(&stops(&self.joints), &stops(&before))
+            && keeps(&places(&self.joints), &places(&before));
+        if !clear {
+            self.joints = before;
+            let command = self.brake(measured);
+            self.hemmed = true;
+            return command;
+        }
+        self.hemmed = false;
         self.command()
+    }
+
+    /// Whether the last tick braked for want of clearance.
+    #[must_use]
+    pub fn hemmed(&self) -> bool {
+        self.hemmed
     }
 
     /// One tick of braking to a standstill, and of standing once there.
     pub fn brake(&mut self, measured: &JointVec<Measured>) -> JointCommand {
         let period = self.period;
+        self.hemmed = false;
         for (axis, measured) in self.joints.iter_mut().zip(measured) {
             axis.brake(*measured, period);
         }

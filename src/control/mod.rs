@@ -14,6 +14,7 @@
     )
 )]
 
+mod clearance;
 mod config;
 mod core;
 pub mod ik;
@@ -25,6 +26,7 @@ mod plan;
 #[cfg(test)]
 mod testing;
 
+pub use clearance::Clearance;
 pub use config::{ConfigError, CoreConfig, MonitorConfig, PlanRules};
 pub use core::{Core, Counters};
 pub use io::{Inputs, JointReading, Link, ReadFault, Signals, Step, TorqueAct};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::GuardError;
 use crate::bus::ServoSettings;
 use crate::cell::{Arm, Cell};
-use crate::control::{CoreConfig, MonitorConfig, PlanRules};
+use crate::control::{Clearance, CoreConfig, MonitorConfig, PlanRules};
 
 /// Servo-side limits stand this far outside ours: a second fence, not the first.
 const HEADROOM: f64 = 1.5;
@@ -45,6 +45,7 @@ pub fn core_config(cell: &Cell, arm: &Arm, realtime: bool) -> CoreConfig {
             max_voltage: cell.monitors.max_voltage,
             ..standard
         },
+        clearance: Clearance::new(&arm.model, cell.workspace.clone()),
         ..CoreConfig::new(arm.model.clone(), period)
     }
 }

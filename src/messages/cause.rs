@@ -130,6 +130,8 @@ pub enum Cause {
         /// Ticks missed in a row.
         count: u32,
     },
+    /// The plan leads the arm against a wall, a box or itself.
+    NoClearance,
     /// Inverse kinematics found no way to the setpoint.
     Unreachable {
         /// Remaining position error, metres.
@@ -242,6 +244,9 @@ impl Cause {
                 "servo {} has restarted and lost its limits",
                 names.joint(joint)
             ),
+            Cause::NoClearance => {
+                "the plan leads out of the workspace, or the arm against itself".into()
+            }
             Cause::TorqueNotTaken => "the servos did not confirm that torque is on".into(),
             Cause::FollowingError { joint, error } => format!(
                 "joint {} is {error:.3} rad from its goal",
@@ -300,6 +305,9 @@ impl Cause {
             }
             Cause::ServoRestarted { .. } => {
                 "the joint may have sagged; check the supply and that servo's cable, then `surehand reset`"
+            }
+            Cause::NoClearance => {
+                "see where the policy wants to go; move its object or correct [workspace], then `surehand reset`"
             }
             Cause::TorqueNotTaken => {
                 "check the arm's power and cables, then `surehand reset` and `surehand enable`"

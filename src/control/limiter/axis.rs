@@ -58,6 +58,13 @@ impl Axis {
         self.advance([step, Some(self.coast(period))], measured, period);
     }
 
+    /// Where a stop from now would end.
+    pub(super) fn stop_position(&self) -> f64 {
+        Stop::of(&self.state, &self.limits)
+            .after(&self.state, f64::INFINITY)
+            .position
+    }
+
     /// One tick of braking, and of standing once at rest.
     pub(super) fn brake(&mut self, measured: Measured, period: f64) {
         self.target = None;

@@ -1,6 +1,8 @@
 //! Plans: followed, blended, refused.
 
 use super::*;
+use crate::arm::{Block, Space};
+use crate::control::Clearance;
 
 #[test]
 fn a_plan_is_followed_to_its_end_and_then_starved() {
@@ -191,4 +193,41 @@ fn plans_that_do_not_fit_are_refused_whole() {
         }),
         Refusal::Unreachable { .. } | Refusal::SeamTooFar { .. }
     ));
+}
+
+#[test]
+fn a_plan_into_a_wall_stops_before_it_and_is_a_cause() {
+    let mut rig = Rig::with(|config| {
+        let space = Space {
+            walls: Some(Block {
+                min: [-1.0, -1.0, -1.0],
+                max: [1.0, 0.05, 1.0],
+            }),
+            margin: 0.005,
+            ..Space::default()
+        };
+        config.clearance = Clearance::new(&config.model, space);
+    });
+    rig.start();
+    let from = rig.command();
+    let mut aside = from;
+    // Turned this way, the tool goes to the left.
+    aside.as_mut_slice()[0].0 = -1.0;
+    let points = (0..=50).map(|index| {
+        let share = f64::from(index) / 50.0;
+        from.zip_with(&aside, |from, to| Rad(from.0 + share * (to.0 - from.0)))
+    });
+    let plan = rig.plan_of(Waypoints::Joint(points.collect()), 40);
+    rig.plan = Some(plan);
+    let model = rig.core.config().model.clone();
+    let mut nearest = f64::INFINITY;
+    let mut last = rig.tick();
+    for _ in 0..400 {
+        last = rig.tick();
+        let tool = model.forward(&rig.command()).tool.translation;
+        nearest = nearest.min(0.05 - tool.y);
+    }
+    assert!((0.005 - 1e-9..0.02).contains(&nearest), "{nearest}");
+    assert_eq!(last.mode, Mode::Stopped);
+    assert_eq!(last.cause, Some(Cause::NoClearance));
 }

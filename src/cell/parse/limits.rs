@@ -1,0 +1,161 @@
+//! What a cell says of the limits: motion, monitors, and the space around the arm.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{Source, Table};
+use crate::arm::{Block, MAX_BOXES, Space};
+use crate::cell::{CellError, MonitorSection, MotionLimits};
+use crate::units::{Celsius, Rad, RadPerSec, RadPerSec2, RadPerSec3, Volts};
+
+/// Where a cell gives no jerk limit: full acceleration is reached in this time, seconds.
+const FULL_ACCELERATION_IN: f64 = 0.02;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLimits {
+    velocity: Spanned<f64>,
+    acceleration: Spanned<f64>,
+    /// See [`FULL_ACCELERATION_IN`].
+    jerk: Option<Spanned<f64>>,
+    torque: Option<Spanned<f64>>,
+    lower: Option<Spanned<f64>>,
+    upper: Option<Spanned<f64>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMonitors {
+    max_temperature_c: Option<Spanned<f64>>,
+    min_voltage_v: Option<Spanned<f64>>,
+    max_voltage_v: Option<Spanned<f64>>,
+    hold_up_ms: Option<Spanned<f64>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawWorkspace {
+    walls: Option<Spanned<RawBlock>>,
+    #[serde(default)]
+    keep_out: Vec<Spanned<RawBlock>>,
+    link_radius_m: Option<Spanned<f64>>,
+    margin_m: Option<Spanned<f64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBlock {
+    min: [f64; 3],
+    max: [f64; 3],
+}
+
+pub(super) fn limits(
+    source: &Source<'_>,
+    raw: Table<RawLimits>,
+) -> Result<Vec<(String, MotionLimits)>, CellError> {
+    raw.into_iter()
+        .map(|(joint, raw)| {
+            let key = |what: &str| format!("limits.{joint}.{what}");
+            let bound = |what: &str, value: Option<&Spanned<f64>>| {
+                value
+                    .map(|value| source.number(&key(what), value, -10.0..=10.0).map(Rad))
+                    .transpose()
+            };
+            let torque = raw.torque.as_ref();
+            let acceleration =
+                source.number(&key("acceleration"), &raw.acceleration, 0.1..=500.0)?;
+            let jerk = source.optional(
+                &key("jerk"),
+                raw.jerk.as_ref(),
+                acceleration / FULL_ACCELERATION_IN,
+                1.0..=1e6,
+            )?;
+            let limits = MotionLimits {
+                velocity: RadPerSec(source.number(&key("velocity"), &raw.velocity, 0.01..=20.0)?),
+                acceleration: RadPerSec2(acceleration),
+                jerk: RadPerSec3(jerk),
+                torque: source.optional(&key("torque"), torque, 1.0, 0.01..=1.0)?,
+                lower: bound("lower", raw.lower.as_ref())?,
+                upper: bound("upper", raw.upper.as_ref())?,
+            };
+            Ok((joint, limits))
+        })
+        .collect()
+}
+
+pub(super) fn monitors(
+    source: &Source<'_>,
+    raw: &RawMonitors,
+) -> Result<MonitorSection, CellError> {
+    let temperature = raw.max_temperature_c.as_ref();
+    let section = MonitorSection {
+        max_temperature: Celsius(source.optional(
+            "max_temperature_c",
+            temperature,
+            65.0,
+            30.0..=90.0,
+        )?),
+        min_voltage: Volts(source.optional(
+            "min_voltage_v",
+            raw.min_voltage_v.as_ref(),
+            6.0,
+            3.0..=30.0,
+        )?),
+        max_voltage: Volts(source.optional(
+            "max_voltage_v",
+            raw.max_voltage_v.as_ref(),
+            8.6,
+            3.0..=30.0,
+        )?),
+        hold_up: raw
+            .hold_up_ms
+            .as_ref()
+            .map(|value| source.millis("hold_up_ms", Some(value), 30.0, 15.0..=250.0))
+            .transpose()?,
+    };
+    if section.min_voltage >= section.max_voltage {
+        let span = raw.min_voltage_v.as_ref().map_or(0..0, Spanned::span);
+        return Err(source.at(span, "`min_voltage_v` must be below `max_voltage_v`"));
+    }
+    Ok(section)
+}
+
+pub(super) fn workspace(source: &Source<'_>, raw: &RawWorkspace) -> Result<Space, CellError> {
+    let block = |key: &str, raw: &Spanned<RawBlock>| {
+        let RawBlock { min, max } = raw.get_ref();
+        let ordered = min.iter().zip(max).all(|(min, max)| min < max);
+        if !ordered {
+            let what = format!("`workspace.{key}` must have each number of `min` below its `max`");
+            return Err(source.at(raw.span(), what));
+        }
+        Ok(Block {
+            min: *min,
+            max: *max,
+        })
+    };
+    let mut keep_out = heapless::Vec::new();
+    for raw in &raw.keep_out {
+        keep_out.push(block("keep_out", raw)?).map_err(|_| {
+            let what = format!("`workspace.keep_out` has more than {MAX_BOXES} boxes");
+            source.at(raw.span(), what)
+        })?;
+    }
+    let radius = raw.link_radius_m.as_ref();
+    Ok(Space {
+        walls: raw
+            .walls
+            .as_ref()
+            .map(|raw| block("walls", raw))
+            .transpose()?,
+        keep_out,
+        link_radius: radius
+            .map(|value| source.number("workspace.link_radius_m", value, 0.001..=0.3))
+            .transpose()?,
+        margin: source.optional(
+            "workspace.margin_m",
+            raw.margin_m.as_ref(),
+            0.005,
+            0.0..=0.2,
+        )?,
+    })
+}
