@@ -311,6 +311,8 @@ pub struct Status {
     pub ticks: u64,
     /// Ticks skipped because their deadline had passed.
     pub missed: u64,
+    /// Share of the ticks of the last ten seconds that were skipped, 0…1.
+    pub missed_lately: f64,
     /// How late the loop woke, microseconds.
     pub lateness_us: Percentiles,
     /// Read and write together, microseconds.

@@ -8,6 +8,9 @@ use super::operator::Guard;
 use super::{Exit, Outcome, output};
 use crate::messages::{Mode, Names, Percentiles, Status};
 
+/// More missed ticks than this share, over ten seconds, is an alarm.
+const MISSED_ALARM: f64 = 0.01;
+
 pub(super) fn run(socket: Option<&Path>, json: bool) -> Outcome {
     let status = Guard::connect(socket)?.status()?;
     if json {
@@ -78,6 +81,7 @@ fn document(status: &Status) -> Value {
         "remedy": status.cause.map(|cause| cause.remedy()),
         "job": runner.map(|r| r.job.as_str()).filter(|job| !job.is_empty()),
         "episode": runner.map(|r| r.episode),
+        "alarms": alarms(status),
         "guard_pid": status.guard_pid,
         "runner_pid": runner.map(|r| r.pid),
         "realtime": status.realtime,
@@ -86,6 +90,7 @@ fn document(status: &Status) -> Value {
             "rate_hz": status.rate_hz,
             "count": status.ticks,
             "missed": status.missed,
+            "missed_lately": status.missed_lately,
             "lateness_us": percentiles(&status.lateness_us),
             "decide_us": percentiles(&status.decide_us),
         },
@@ -112,6 +117,23 @@ fn document(status: &Status) -> Value {
     })
 }
 
+/// What does not stop the arm but should be seen to.
+fn alarms(status: &Status) -> Vec<String> {
+    let mut alarms = Vec::new();
+    if status.missed_lately > MISSED_ALARM {
+        alarms.push(format!(
+            "{:.1} % of the last ten seconds' ticks were missed: other work holds the loop up; see docs/realtime.md",
+            100.0 * status.missed_lately
+        ));
+    }
+    if !status.realtime {
+        alarms.push(
+            "real-time priority was refused: stops may take 100 ms; see docs/realtime.md".into(),
+        );
+    }
+    alarms
+}
+
 fn lines(status: &Status) -> Vec<String> {
     let mut lines = Vec::new();
     lines.push(format!("{}{}", status.mode.word().to_uppercase(), {
@@ -121,6 +143,8 @@ fn lines(status: &Status) -> Vec<String> {
     if let Some(cause) = status.cause {
         lines.push(format!("  what to do: {}", cause.remedy()));
     }
+    let alarms = alarms(status);
+    lines.extend(alarms.into_iter().map(|alarm| format!("  ALARM: {alarm}")));
     match &status.runner {
         Some(runner) if !runner.job.is_empty() => lines.push(format!(
             "job {}, episode {}, inference on {} {:.1} ms (p99 {:.1})",

@@ -8,6 +8,7 @@ mod audit;
 mod clients;
 mod pace;
 mod port;
+mod recent;
 pub mod settings;
 mod shell;
 mod status;

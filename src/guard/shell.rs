@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::clients::{Clients, Inbox};
 use super::pace::{Pace, Wake};
 use super::port::ArmPort;
+use super::recent::Recent;
 use super::status;
 use super::{Boot, GuardError, settings};
 use crate::cell::Cell;
@@ -44,6 +45,7 @@ pub(super) struct Measurements {
     pub(super) decide: Times,
     pub(super) ticks: u64,
     pub(super) missed: u64,
+    pub(super) recent: Recent,
     pub(super) last: JointVec<JointReading>,
     pub(super) read_failures: JointVec<u64>,
     pub(super) plan_captured_at: Option<(u64, MonoTime)>,
@@ -143,6 +145,7 @@ impl Shell {
 
         self.measured.ticks += 1;
         self.measured.missed += u64::from(wake.missed);
+        self.measured.recent.record(now, wake.missed);
         self.measured.lateness.record(wake.late);
         self.measured.decide.record(decided.since(read));
         self.measured

@@ -56,6 +56,7 @@ pub(super) fn status(shell: &Shell, now: MonoTime, step: &Step<JointCommand>) ->
         rate_hz: facts.rate_hz,
         ticks: measured.ticks,
         missed: measured.missed,
+        missed_lately: measured.recent.missed_share(),
         lateness_us: measured.lateness.percentiles(),
         bus_us: measured.bus.percentiles(),
         decide_us: measured.decide.percentiles(),
