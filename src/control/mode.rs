@@ -11,6 +11,9 @@
 //!  Stopping ◄───────── trip, stop: from Holding and Running ─────────────────────────┘
 //! ```
 //!
+//! What is not drawn is refused, or leaves the mode as it is. `models/guard.pml` is the model of
+//! this machine between two processes that may die and freeze.
+//!
 //! Owns the table and nothing else: whether a cause is gone, whether the arm stands and what
 //! happens to torque are the core's to know.
 
@@ -94,6 +97,81 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// The table once more, written by hand from the rules: a mode, `=` for the same one, `.` for
+    /// a refusal.
+    const TABLE: &str = "
+        mode     torque  reset    enable   start    pause    stop      release  trip      at_rest
+        stopped  off     idle     .        .        .        =         =        =         =
+        stopped  on      holding  .        .        .        =         =        =         =
+        idle     off     .        holding  .        .        stopped   =        stopped   =
+        idle     on      .        holding  .        .        stopped   =        stopped   =
+        holding  off     .        =        running  =        stopping  idle     stopping  =
+        holding  on      .        =        running  =        stopping  idle     stopping  =
+        running  off     .        .        .        holding  stopping  .        stopping  =
+        running  on      .        .        .        holding  stopping  .        stopping  =
+        stopping off     .        .        .        .        =         .        =         stopped
+        stopping on      .        .        .        .        =         .        =         stopped
+    ";
+
+    const MODES: [Mode; 5] = [
+        Mode::Stopped,
+        Mode::Idle,
+        Mode::Holding,
+        Mode::Running,
+        Mode::Stopping,
+    ];
+
+    fn mode_of(word: &str) -> Mode {
+        *MODES.iter().find(|mode| mode.word() == word).unwrap()
+    }
+
+    fn event_of(word: &str) -> Event {
+        match word {
+            "reset" => Event::Reset,
+            "enable" => Event::Enable,
+            "start" => Event::Start,
+            "pause" => Event::Pause,
+            "stop" => Event::Stop,
+            "release" => Event::Release,
+            "trip" => Event::Trip,
+            "at_rest" => Event::AtRest,
+            other => panic!("no event: {other}"),
+        }
+    }
+
+    fn torque_of(word: &str) -> Torque {
+        match word {
+            "off" => Torque::Off,
+            "on" => Torque::On,
+            other => panic!("no torque: {other}"),
+        }
+    }
+
+    #[test]
+    fn every_mode_answers_every_event_as_the_table_says() {
+        let mut rows = TABLE
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>())
+            .filter(|row| !row.is_empty());
+        let events = rows.next().unwrap().split_off(2);
+        let mut seen = std::collections::HashSet::new();
+        for row in rows {
+            let (mode, torque) = (mode_of(row[0]), torque_of(row[1]));
+            assert_eq!(row.len(), 2 + events.len(), "{mode}");
+            for (word, cell) in events.iter().zip(&row[2..]) {
+                let expected = match *cell {
+                    "." => Err(Refusal::WrongMode),
+                    "=" => Ok(mode),
+                    other => Ok(mode_of(other)),
+                };
+                let found = next(mode, event_of(word), torque);
+                assert_eq!(found, expected, "{mode}, {word}, torque {torque:?}");
+                assert!(seen.insert((mode, *word, row[1])), "{mode}, {word} twice");
+            }
+        }
+        assert_eq!(seen.len(), MODES.len() * 8 * 2, "a case is missing");
+    }
+
     fn any_event() -> impl Strategy<Value = Event> {
         prop_oneof![
             Just(Event::Reset),
@@ -134,13 +212,7 @@ mod tests {
 
     #[test]
     fn a_stop_is_never_refused() {
-        for mode in [
-            Mode::Stopped,
-            Mode::Idle,
-            Mode::Holding,
-            Mode::Running,
-            Mode::Stopping,
-        ] {
+        for mode in MODES {
             let after = next(mode, Event::Stop, Torque::On).unwrap();
             assert!(matches!(after, Mode::Stopped | Mode::Stopping));
         }
