@@ -41,6 +41,8 @@ pub(super) struct Clients {
     listener: Listener,
     slots: [Option<Client>; SLOTS],
     link: Link,
+    /// A runner's connection closed in this poll.
+    hung_up: bool,
     report: Option<RunnerReport>,
     /// The newest plan since the last tick; a box made once.
     plan: Box<Option<Plan>>,
@@ -56,6 +58,7 @@ impl Clients {
             listener,
             slots: [const { None }; SLOTS],
             link: Link::Absent,
+            hung_up: false,
             report: None,
             plan: Box::new(None),
             buffer: crate::messages::channel::buffer(),
@@ -87,6 +90,7 @@ impl Clients {
     /// Takes in all that arrived by `now`.
     pub(super) fn poll(&mut self, now: MonoTime, inbox: &mut Inbox) {
         *self.plan = None;
+        self.hung_up = false;
         inbox.signals = Signals::default();
         inbox.askers.clear();
         self.accept();
@@ -200,11 +204,13 @@ impl Clients {
     }
 
     fn welcome(&mut self, index: usize, protocol: u32, role: Role, now: MonoTime) {
-        let runner_present = self
-            .slots
-            .iter()
-            .flatten()
-            .any(|client| client.role == Some(Role::Runner));
+        // One that hung up in this very poll still counts: the core has to see it gone first.
+        let runner_present = self.hung_up
+            || self
+                .slots
+                .iter()
+                .flatten()
+                .any(|client| client.role == Some(Role::Runner));
         if protocol != PROTOCOL {
             self.refuse(index, Refusal::WrongProtocol);
         } else if role == Role::Runner && runner_present {
@@ -224,6 +230,7 @@ impl Clients {
         let gone = self.slots.get_mut(index).and_then(Option::take);
         if gone.is_some_and(|client| client.role == Some(Role::Runner)) {
             self.link = Link::Closed;
+            self.hung_up = true;
             // What it sent last and nobody has looked at yet must not move the arm.
             *self.plan = None;
         }
@@ -281,5 +288,49 @@ impl Clients {
                     .try_send(&message, self.buffer.as_mut_slice());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hello(path: &std::path::Path) -> Channel {
+        let channel = Channel::connect(path).unwrap();
+        let hello = ToGuard::Hello {
+            protocol: PROTOCOL,
+            role: Role::Runner,
+        };
+        let mut bytes = crate::messages::channel::buffer();
+        assert!(channel.try_send(&hello, bytes.as_mut_slice()));
+        channel
+    }
+
+    #[test]
+    fn a_runner_that_comes_as_another_dies_does_not_hide_the_death() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("guard.sock");
+        let mut clients = Clients::new(Listener::bind(&path).unwrap());
+        let mut inbox = Inbox::default();
+        let first = hello(&path);
+        clients.poll(MonoTime(1), &mut inbox);
+        assert_eq!(
+            clients.link(),
+            Link::Up {
+                heard_at: MonoTime(1)
+            }
+        );
+        drop(first);
+        let _second = hello(&path);
+        clients.poll(MonoTime(2), &mut inbox);
+        assert_eq!(clients.link(), Link::Closed);
+        let _third = hello(&path);
+        clients.poll(MonoTime(3), &mut inbox);
+        assert_eq!(
+            clients.link(),
+            Link::Up {
+                heard_at: MonoTime(3)
+            }
+        );
     }
 }
