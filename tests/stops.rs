@@ -13,6 +13,7 @@ use common::motion::{
 };
 use common::{Sim, now_ns, send_signal};
 use rustix::process::Signal;
+use serde_json::Value;
 
 fn summary(what: &str, mut ms: Vec<f64>) -> f64 {
     ms.sort_by(f64::total_cmp);
@@ -163,4 +164,20 @@ fn signals_and_estop_stop_the_arm_with_torque_on() {
     );
     assert_eq!(controller.verb("start"), 0);
     controller.wait_status("running again", |s| s["mode"] == "running");
+}
+
+#[test]
+fn shutdown_ends_a_running_controller_and_nothing_comes_back() {
+    let sim = Sim::start(6);
+    let folder = tempfile::tempdir().unwrap();
+    let mut controller = moving(&sim, folder.path(), 2, false);
+    assert_eq!(controller.verb("shutdown"), 0);
+    let exit = controller.events.wait_exit(Duration::from_secs(10));
+    assert_eq!(exit.code(), Some(1), "an operator ended it");
+    let replaced = |event: &Value| event["event"] == "guard_replaced";
+    assert!(!controller.events.seen.iter().any(replaced));
+    assert!(!send_signal(controller.guard_pid, Signal::CONT));
+    let state = sim.state();
+    let joints = state["joints"].as_array().unwrap();
+    assert!(joints.iter().all(|joint| joint["torque_enabled"] == true));
 }

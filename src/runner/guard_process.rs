@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use super::link::GuardLink;
 use crate::messages::RunnerReport;
 
+/// How long a process takes to be gone once its connection has closed.
+const LAST_BREATH: Duration = Duration::from_millis(100);
+
 /// How a guard comes up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Boot {
@@ -102,6 +105,13 @@ impl GuardProcess {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Whether this guard, whose connection has closed, ended because it was told to.
+    pub fn ended_in_order(&mut self) -> bool {
+        // The connection closes a moment before the process is gone.
+        self.wait_end(LAST_BREATH)
+            && matches!(self.child.try_wait(), Ok(Some(status)) if status.success())
     }
 
     /// Kills what is left of this guard and starts another in its place.

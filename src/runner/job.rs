@@ -98,13 +98,22 @@ pub enum End {
     Stopped(Cause),
 }
 
+/// What is seen of the guard.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Seen {
+    /// It runs.
+    At(Mode, Option<Cause>),
+    /// It was told to end and did, the arm standing.
+    Ended,
+}
+
 /// The guard as the job sees it.
 pub trait Arm {
     /// Mode and cause, after waiting a little for news; replaces a lost guard.
     ///
     /// # Errors
     /// When there is no guard and none can be made.
-    fn observe(&mut self, events: &mut dyn FnMut(Event)) -> Result<(Mode, Option<Cause>), String>;
+    fn observe(&mut self, events: &mut dyn FnMut(Event)) -> Result<Seen, String>;
     /// Tells the guard which episode is running.
     fn episode(&mut self, index: u32);
 }
@@ -130,7 +139,9 @@ pub fn run(
         if told_to_end.load(Ordering::Relaxed) {
             return Ok((End::Told, tally));
         }
-        let (mode, cause) = arm.observe(events)?;
+        let Seen::At(mode, cause) = arm.observe(events)? else {
+            return Ok((End::Told, tally));
+        };
         if shown != Some((mode, cause)) {
             shown = Some((mode, cause));
             events(Event::Mode(mode, cause));

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use guard_process::{Boot, GuardError, GuardProcess, GuardSpec};
-use job::{Arm, End, Event, Judge, Tally};
+use job::{Arm, End, Event, Judge, Seen, Tally};
 use link::{GuardLink, GuardState};
 use planner::{Parts, Planner, SharedLink};
 
@@ -262,17 +262,18 @@ impl WatchedArm<'_> {
 }
 
 impl Arm for WatchedArm<'_> {
-    fn observe(&mut self, events: &mut dyn FnMut(Event)) -> Result<(Mode, Option<Cause>), String> {
+    fn observe(&mut self, events: &mut dyn FnMut(Event)) -> Result<Seen, String> {
         let link = self.current();
         link.wait_news(Duration::from_millis(20));
         match link.guard() {
             GuardState::Up => Ok(link
                 .latest()
-                .map_or((Mode::Stopped, None), |t| (t.mode, t.cause))),
+                .map_or(Seen::At(Mode::Stopped, None), |t| Seen::At(t.mode, t.cause))),
+            GuardState::Gone if self.guard.ended_in_order() => Ok(Seen::Ended),
             lost @ (GuardState::Gone | GuardState::Frozen) => {
                 let pid = self.replace(lost).map_err(|error| error.to_string())?;
                 events(Event::GuardReplaced(pid));
-                Ok((Mode::Stopped, Some(Cause::GuardReplaced)))
+                Ok(Seen::At(Mode::Stopped, Some(Cause::GuardReplaced)))
             }
         }
     }
