@@ -41,6 +41,8 @@ pub struct Core {
     torque: Torque,
     act: TorqueAct,
     link: Link,
+    /// Something that must stop the arm was found in this very tick.
+    finding: bool,
     /// Time the loop itself was held up since the runner was last heard.
     held_up: Duration,
     running_since: MonoTime,
@@ -74,6 +76,7 @@ impl Core {
             torque,
             act: TorqueAct::Keep,
             link: Link::Absent,
+            finding: false,
             held_up: Duration::ZERO,
             running_since: MonoTime::default(),
             at_rest_since: None,
@@ -164,10 +167,13 @@ impl Core {
         };
         let died = matches!((self.link, inputs.link), (Link::Up { .. }, Link::Closed));
         let was_away = !matches!(self.link, Link::Up { .. });
-        if self.link != inputs.link {
-            self.held_up = Duration::ZERO;
-        }
-        self.held_up += self.config.period * inputs.missed;
+        // A hold-up from before the runner was heard is no excuse for its silence after.
+        let held_up = self.config.period * inputs.missed;
+        self.held_up = match inputs.link {
+            link if link == self.link => self.held_up + held_up,
+            Link::Up { heard_at } => held_up.min(Duration::from_nanos(inputs.now.since(heard_at))),
+            Link::Absent | Link::Closed => Duration::ZERO,
+        };
         self.link = inputs.link;
         if was_away && matches!(inputs.link, Link::Up { .. }) {
             // A new runner counts its plans from the beginning.
@@ -185,7 +191,9 @@ impl Core {
         let restarted = inputs
             .restarted
             .map(|joint| Cause::ServoRestarted { joint });
-        if let Some(cause) = restarted.or(servo).or(following).or(told).or(runner) {
+        let found = restarted.or(servo).or(following);
+        self.finding = found.is_some();
+        if let Some(cause) = found.or(told).or(runner) {
             self.latch(Event::Trip, cause);
         }
         if inputs.signals.told_to_end {
@@ -214,10 +222,7 @@ impl Core {
             }
             Request::Reset => {
                 let after = mode::next(self.mode, Event::Reset, self.torque)?;
-                if !self.monitor.healthy()
-                    || inputs.restarted.is_some()
-                    || self.runner_missing(inputs)
-                {
+                if !self.monitor.healthy() || self.finding || self.runner_missing(inputs) {
                     return Err(Refusal::CausePresent);
                 }
                 self.cause = None;

@@ -215,3 +215,19 @@ fn what_the_runner_saw_stops_the_arm() {
     let step = rig.tick_with(|inputs| inputs.signals.trip = Some(cause));
     assert_eq!((step.mode, step.cause), (Mode::Stopping, Some(cause)));
 }
+
+#[test]
+fn a_hold_up_before_the_runner_was_heard_does_not_lengthen_its_lease() {
+    let mut rig = Rig::with(|config| config.monitors.missed_ticks = 30);
+    rig.start();
+    rig.plan = Some(rig.sweep(1.0));
+    rig.run(20);
+    let heard_at = rig.now.offset_secs(PERIOD_NS as f64 * 1e-9);
+    rig.link = Some(Link::Up { heard_at });
+    rig.tick_with(|inputs| inputs.missed = 8);
+    assert_eq!(rig.run(7).mode, Mode::Running, "35 ms of silence");
+    assert!(matches!(
+        rig.tick().cause,
+        Some(Cause::RunnerSilent { silent_ms: 40 })
+    ));
+}

@@ -182,3 +182,16 @@ fn a_restarted_servo_stops_the_arm_until_it_holds_its_limits_again() {
     assert_eq!(step.answers[0], Some(Err(Refusal::CausePresent)));
     assert_eq!(rig.ask(Request::Reset), Ok(Request::Reset));
 }
+
+#[test]
+fn a_reset_is_refused_in_the_very_tick_that_finds_a_cause() {
+    let mut rig = Rig::moving();
+    assert_eq!(rig.ask(Request::Stop), Ok(Request::Stop));
+    rig.until_stopped();
+    let step = rig.tick_with(|inputs| {
+        inputs.missed = 3;
+        inputs.signals.requests.push(Request::Reset).unwrap();
+    });
+    assert_eq!(step.answers[0], Some(Err(Refusal::CausePresent)));
+    assert_eq!(rig.ask(Request::Reset), Ok(Request::Reset));
+}
