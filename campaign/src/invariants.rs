@@ -1,0 +1,496 @@
+//! The observer: holds every tick of the core to the invariants.
+//!
+//! Sees what goes into the core and what comes out, and keeps its own books of modes, plans,
+//! leases and torque. Never asks the code under test whether it was right.
+
+use surehand::arm::Space;
+use surehand::control::{
+    CoreConfig, Inputs, JointCommand, Link, Measured, Step, Torque, TorqueAct,
+};
+use surehand::messages::{Cause, Mode, Request};
+use surehand::units::{JointVec, MonoTime};
+
+use crate::admission::{admissible, end, numbers};
+use crate::health::{Demand, Health};
+use crate::law::Law;
+use crate::motion::{Broken, Motion, Move, broken};
+use crate::room::Room;
+
+/// The share of its stopping distance that a joint may be from its goal for long.
+const FOLLOWING_SHARE: f64 = 0.9;
+
+/// A plan that was admitted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Admitted {
+    id: u64,
+    /// When its last waypoint is due, nanoseconds.
+    end: u128,
+}
+
+/// The books of one core.
+#[derive(Debug)]
+pub(crate) struct Observer {
+    config: CoreConfig,
+    health: Health,
+    motions: Vec<Motion>,
+    room: Room,
+    mode: Mode,
+    cause: Option<Cause>,
+    torque: Torque,
+    link: Link,
+    /// Time the loop was held up since the runner was last heard, nanoseconds.
+    held_up: u64,
+    started_at: MonoTime,
+    plan: Option<Admitted>,
+    /// The highest plan id seen of this runner.
+    seen: u64,
+    ending: bool,
+    /// Ticks in `Stopping`.
+    stopping: u32,
+}
+
+impl Observer {
+    /// Of a core that boots latched for `boot`, with torque as it was found.
+    pub(crate) fn new(config: &CoreConfig, space: &Space, boot: Cause, torque: Torque) -> Observer {
+        let period = config.period.as_secs_f64();
+        let limits = config.model.limits();
+        Observer {
+            health: Health::new(limits.len()),
+            motions: limits
+                .iter()
+                .map(|limits| Motion::new(Law::of(limits), period))
+                .collect(),
+            room: Room::new(space.clone()),
+            config: config.clone(),
+            mode: Mode::Stopped,
+            cause: Some(boot),
+            torque,
+            link: Link::Absent,
+            held_up: 0,
+            started_at: MonoTime(0),
+            plan: None,
+            seen: 0,
+            ending: false,
+            stopping: 0,
+        }
+    }
+
+    /// Takes in one tick; `believed` is where the core has every joint after it.
+    ///
+    /// # Errors
+    /// The first rule it breaks.
+    pub(crate) fn check(
+        &mut self,
+        inputs: &Inputs<'_>,
+        step: &Step<JointCommand>,
+        believed: Option<&JointVec<Measured>>,
+    ) -> Result<(), Broken> {
+        let demand = self.health.observe(inputs, believed, &self.config)?;
+        let died = matches!((self.link, inputs.link), (Link::Up { .. }, Link::Closed));
+        self.hear(inputs);
+        self.requests(inputs, step, believed)?;
+        self.modes(inputs, step)?;
+        self.demands(demand, died, inputs, step)?;
+        self.plans(inputs, step)?;
+        self.lease(inputs, step)?;
+        self.torque(step)?;
+        self.goals(step, believed)?;
+        self.stops(step)?;
+        if self.torque_came_on(step) {
+            self.health.excuse_next();
+        }
+        self.mode = step.mode;
+        self.cause = step.cause;
+        Ok(())
+    }
+
+    fn torque_came_on(&self, step: &Step<JointCommand>) -> bool {
+        step.torque == TorqueAct::Enable
+    }
+
+    fn hear(&mut self, inputs: &Inputs<'_>) {
+        let came = !matches!(self.link, Link::Up { .. }) && matches!(inputs.link, Link::Up { .. });
+        if came {
+            self.seen = 0;
+        }
+        let missed = self.config.period.as_nanos() as u64 * u64::from(inputs.missed);
+        self.held_up = match inputs.link {
+            link if link == self.link => self.held_up + missed,
+            // Only what was missed since it spoke.
+            Link::Up { heard_at } => missed.min(inputs.now.0.saturating_sub(heard_at.0)),
+            Link::Absent | Link::Closed => 0,
+        };
+        self.link = inputs.link;
+    }
+
+    /// How long the runner is silent in the loop's own time, nanoseconds; `None` when it is gone.
+    fn silence(&self, now: MonoTime) -> Option<u64> {
+        match self.link {
+            Link::Up { heard_at } => Some(
+                now.0
+                    .saturating_sub(heard_at.0)
+                    .saturating_sub(self.held_up),
+            ),
+            Link::Absent | Link::Closed => None,
+        }
+    }
+
+    /// Whether the runner's lease still runs.
+    fn leased(&self, now: MonoTime) -> bool {
+        self.silence(now)
+            .is_some_and(|silence| u128::from(silence) <= self.config.lease.as_nanos())
+    }
+
+    /// Nothing is granted that must be refused, and a stop is never refused.
+    fn requests(
+        &mut self,
+        inputs: &Inputs<'_>,
+        step: &Step<JointCommand>,
+        believed: Option<&JointVec<Measured>>,
+    ) -> Result<(), Broken> {
+        for (request, answer) in inputs.signals.requests.iter().zip(&step.answers) {
+            let granted = match answer {
+                Some(Ok(done)) if done == request => true,
+                Some(Err(_)) => false,
+                other => {
+                    return broken(
+                        "every request is answered, in order",
+                        format!("{request:?} is answered with {other:?}"),
+                    );
+                }
+            };
+            match request {
+                Request::Stop | Request::Shutdown => {
+                    if !granted {
+                        return broken("a stop is never refused", format!("{request:?} was"));
+                    }
+                    self.ending |= *request == Request::Shutdown;
+                }
+                Request::Reset | Request::Enable if granted => {
+                    // An enable with torque on asks for nothing.
+                    let nothing = *request == Request::Enable && self.mode == Mode::Holding;
+                    if let Some((joint, why)) = self.health.forbids(&self.config)
+                        && !nothing
+                    {
+                        return broken(
+                            "reset and enable are refused while a cause is present",
+                            format!("{request:?} was granted while joint {joint} {why}"),
+                        );
+                    }
+                    let lost = inputs.link != Link::Absent && !self.leased(inputs.now);
+                    if *request == Request::Reset && lost {
+                        return broken(
+                            "reset is refused while the runner is lost",
+                            format!("{:?} at {:?}", inputs.link, inputs.now),
+                        );
+                    }
+                    if *request == Request::Reset
+                        && let Some((joint, error)) = self.blocked(believed)
+                    {
+                        return broken(
+                            "reset is refused while a joint is blocked",
+                            format!("joint {joint} is {error} rad from its goal"),
+                        );
+                    }
+                }
+                Request::Start if granted => {
+                    self.started_at = inputs.now;
+                    self.plan = None;
+                }
+                Request::Reset
+                | Request::Enable
+                | Request::Start
+                | Request::Pause
+                | Request::Release => {}
+            }
+        }
+        self.ending |= inputs.signals.told_to_end;
+        Ok(())
+    }
+
+    /// A joint that stands farther from the goal it was given than it may.
+    fn blocked(&self, believed: Option<&JointVec<Measured>>) -> Option<(usize, f64)> {
+        let joints = self.motions.iter().zip(believed?).enumerate();
+        joints
+            .filter(|(joint, _)| self.config.model.gripper() != Some(*joint))
+            .find_map(|(joint, (motion, measured))| {
+                let error = (motion.goal()? - measured.position.0).abs();
+                (error > motion.lead() * FOLLOWING_SHARE + 1e-9).then_some((joint, error))
+            })
+    }
+
+    /// The mode changes only as it may, and its cause with it.
+    fn modes(&self, inputs: &Inputs<'_>, step: &Step<JointCommand>) -> Result<(), Broken> {
+        let granted = |wanted: Request| {
+            let mut answers = step.answers.iter().flatten();
+            answers.any(|answer| *answer == Ok(wanted))
+        };
+        let reset = granted(Request::Reset);
+        let latched = |mode| matches!(mode, Mode::Stopped | Mode::Stopping);
+        let (before, after) = (self.mode, step.mode);
+        let from_to = || format!("from {before} to {after} with {:?}", step.answers);
+        if latched(after) != step.cause.is_some() {
+            return broken(
+                "there is a cause exactly while stopping or stopped",
+                format!("{after} with {:?}", step.cause),
+            );
+        }
+        if latched(before) && !latched(after) && !reset {
+            return broken("only a reset unlatches", from_to());
+        }
+        if before == Mode::Stopping && !latched(after) {
+            return broken("nothing shortens a stop", from_to());
+        }
+        if latched(before) && latched(after) && !reset && self.cause != step.cause {
+            return broken(
+                "the first cause is kept",
+                format!("{:?} became {:?}", self.cause, step.cause),
+            );
+        }
+        let started = granted(Request::Start);
+        if after == Mode::Running && before != Mode::Running && !started {
+            return broken("only a start begins motion", from_to());
+        }
+        if self.ending && !latched(after) {
+            return broken("a guard that ends never moves again", from_to());
+        }
+        let last = |wanted: Request| {
+            let requests = &inputs.signals.requests;
+            requests.iter().rposition(|request| *request == wanted)
+        };
+        let stopped = last(Request::Stop) > last(Request::Reset);
+        if stopped && !latched(after) {
+            return broken("a stop stops", from_to());
+        }
+        if step.may_exit && !(self.ending && after == Mode::Stopped) {
+            return broken("a guard ends only on purpose, and stopped", from_to());
+        }
+        Ok(())
+    }
+
+    /// What must stop the arm does, in the tick it shows.
+    fn demands(
+        &self,
+        demand: Option<Demand>,
+        died: bool,
+        inputs: &Inputs<'_>,
+        step: &Step<JointCommand>,
+    ) -> Result<(), Broken> {
+        if matches!(step.mode, Mode::Stopped | Mode::Stopping) {
+            return Ok(());
+        }
+        if let Some(demand) = demand {
+            return broken(
+                "what must stop the arm stops it at once",
+                format!("{demand:?}, and it is {}", step.mode),
+            );
+        }
+        let live = matches!(self.mode, Mode::Running | Mode::Holding);
+        if live && inputs.signals.trip.is_some() {
+            return broken(
+                "what the runner saw stops the arm",
+                format!("{:?}, and it is {}", inputs.signals.trip, step.mode),
+            );
+        }
+        if live && died {
+            return broken(
+                "the runner's death stops the arm",
+                format!("it is {}", step.mode),
+            );
+        }
+        if inputs.signals.told_to_end {
+            return broken("a signal stops the arm", format!("it is {}", step.mode));
+        }
+        Ok(())
+    }
+
+    /// Only plans that may be are followed, none outlives a stop, and none runs out unnoticed.
+    fn plans(&mut self, inputs: &Inputs<'_>, step: &Step<JointCommand>) -> Result<(), Broken> {
+        if let Some(plan) = inputs.plan {
+            let admitted = step.refused.is_none();
+            if admitted {
+                admissible(plan, inputs.now, self.seen, self.started_at, &self.config)?;
+                self.plan = Some(Admitted {
+                    id: plan.id,
+                    end: end(plan),
+                });
+            }
+            let finite = numbers(plan).all(f64::is_finite);
+            let running = step.mode == Mode::Running;
+            if running
+                && self.mode == Mode::Running
+                && !finite
+                && !plan.waypoints.is_empty()
+                && plan.step_ns != 0
+            {
+                return broken(
+                    "a policy that puts out no number is stopped",
+                    format!("plan {} was met with {:?}", plan.id, step.refused),
+                );
+            }
+            self.seen = self.seen.max(plan.id);
+        }
+        if step.mode != Mode::Running {
+            self.plan = None;
+        }
+        let followed = self.plan.map_or(0, |plan| plan.id);
+        if step.plan_id != followed {
+            return broken(
+                "every stop empties the plans, and only what was admitted since is followed",
+                format!(
+                    "plan {} is followed in {}, {followed} was admitted",
+                    step.plan_id, step.mode
+                ),
+            );
+        }
+        if step.mode != Mode::Running {
+            return Ok(());
+        }
+        match self.plan {
+            Some(plan) if plan.end < u128::from(inputs.now.0) => broken(
+                "starvation stops",
+                format!(
+                    "plan {} ended at {}, it is {:?}",
+                    plan.id, plan.end, inputs.now
+                ),
+            ),
+            None if u128::from(inputs.now.0 - self.started_at.0)
+                > self.config.first_plan.as_nanos() + 1_000 =>
+            {
+                broken(
+                    "a start without a plan stops",
+                    format!("started at {:?}, it is {:?}", self.started_at, inputs.now),
+                )
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The arm runs only while the runner's lease does, and never loses it early.
+    fn lease(&self, inputs: &Inputs<'_>, step: &Step<JointCommand>) -> Result<(), Broken> {
+        if step.mode == Mode::Running && !self.leased(inputs.now) {
+            return broken(
+                "a runner that is dead or silent beyond its lease stops the arm",
+                format!(
+                    "{:?} at {:?}, held up for {} ns, the lease is {:?}",
+                    inputs.link, inputs.now, self.held_up, self.config.lease
+                ),
+            );
+        }
+        let blamed = matches!(step.cause, Some(Cause::RunnerSilent { .. })) && self.cause.is_none();
+        if blamed && self.leased(inputs.now) {
+            return broken(
+                "a lease that runs stops nothing",
+                format!(
+                    "{:?} at {:?}, held up for {} ns, the lease is {:?}",
+                    inputs.link, inputs.now, self.held_up, self.config.lease
+                ),
+            );
+        }
+        Ok(())
+    }
+
+    /// No goal to a limp arm, and torque only as the mode has it.
+    fn torque(&mut self, step: &Step<JointCommand>) -> Result<(), Broken> {
+        let asked = |wanted| {
+            step.answers
+                .iter()
+                .flatten()
+                .any(|answer| *answer == Ok(wanted))
+        };
+        match step.torque {
+            TorqueAct::Keep => {}
+            TorqueAct::Enable if asked(Request::Enable) => self.torque = Torque::On,
+            TorqueAct::Release if asked(Request::Release) => self.torque = Torque::Off,
+            TorqueAct::Enable | TorqueAct::Release => {
+                return broken(
+                    "torque changes only on purpose",
+                    format!("{:?} with {:?}", step.torque, step.answers),
+                );
+            }
+        }
+        if self.torque == Torque::Off && step.command.is_some() {
+            return broken(
+                "no goal goes to a limp arm: it would switch torque on",
+                format!("in {}", step.mode),
+            );
+        }
+        if step.torque == TorqueAct::Enable && step.command.is_none() {
+            return broken("torque comes on with a goal", format!("in {}", step.mode));
+        }
+        let live = matches!(step.mode, Mode::Holding | Mode::Running | Mode::Stopping);
+        let limp = step.mode == Mode::Idle;
+        if (live && self.torque == Torque::Off) || (limp && self.torque == Torque::On) {
+            return broken(
+                "an arm that works holds, and an idle one does not",
+                format!("torque is {:?} in {}", self.torque, step.mode),
+            );
+        }
+        Ok(())
+    }
+
+    fn goals(
+        &mut self,
+        step: &Step<JointCommand>,
+        believed: Option<&JointVec<Measured>>,
+    ) -> Result<(), Broken> {
+        let (Some(command), Some(believed)) = (&step.command, believed) else {
+            if self.torque == Torque::On && self.motions.iter().any(|m| m.goal().is_some()) {
+                return broken(
+                    "an arm that holds is given its goals every tick",
+                    format!("none in {}", step.mode),
+                );
+            }
+            self.motions.iter_mut().for_each(Motion::limp);
+            self.room.forget();
+            return Ok(());
+        };
+        let goals = command.positions();
+        if goals.len() != self.motions.len() {
+            return broken(
+                "there is a goal for every joint",
+                format!("{} goals", goals.len()),
+            );
+        }
+        if step.torque == TorqueAct::Enable {
+            self.motions.iter_mut().for_each(Motion::limp);
+        }
+        let driven = step.mode == Mode::Running && self.plan.is_some();
+        let joints = self.motions.iter_mut().zip(&goals).zip(believed);
+        for (joint, ((motion, goal), measured)) in joints.enumerate() {
+            let tick = Move {
+                goal: goal.0,
+                measured: measured.position.0,
+                rebased: self.health.rebased(joint),
+                driven,
+            };
+            motion.step(&tick).map_err(|found| Broken {
+                detail: format!("joint {joint}: {}", found.detail),
+                ..found
+            })?;
+        }
+        let pulled = self.motions.iter().any(Motion::pulled);
+        self.room.step(&self.config.model, &goals, pulled)
+    }
+
+    /// A stop ends.
+    fn stops(&mut self, step: &Step<JointCommand>) -> Result<(), Broken> {
+        if step.mode != Mode::Stopping {
+            self.stopping = 0;
+            return Ok(());
+        }
+        self.stopping += 1;
+        let limits = self.config.model.limits().iter();
+        let longest = limits.map(|limits| Law::of(limits).stopping_secs());
+        let brake = longest.fold(0.0, f64::max);
+        let secs = brake + self.config.monitors.settle.as_secs_f64();
+        let patience = secs / self.config.period.as_secs_f64() + 5.0;
+        if f64::from(self.stopping) > patience {
+            return broken(
+                "a stop ends",
+                format!("{} ticks, {patience} allowed", self.stopping),
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! A short campaign, and what makes a violation worth anything: that its seed gives it again.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use surehand_campaign::campaign::{run, scenario_seed};
+use surehand_campaign::scenario;
+
+#[test]
+fn no_rule_is_broken_in_two_simulated_hours_of_faults() {
+    let tally = run(2026, 2.0, 2).unwrap_or_else(|violation| {
+        panic!(
+            "{violation}\nreplay: surehand-campaign --replay {}",
+            violation.seed
+        )
+    });
+    assert!(tally.hours() >= 2.0);
+    let running = tally.shares().find(|(mode, _)| mode.word() == "running");
+    assert!(running.unwrap().1 > 0.4, "{running:?}: it hardly moved");
+    assert!(tally.causes.len() > 12, "{:?}", tally.causes);
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    assert_eq!(run(7, 0.1, 1).unwrap(), run(7, 0.1, 2).unwrap());
+}
+
+#[test]
+fn a_seed_gives_the_same_ticks_again() {
+    for index in 0..4 {
+        let seed = scenario_seed(3, index);
+        let watched = |ticks: &mut Vec<String>| {
+            scenario::run(seed, &mut |seen| ticks.push(format!("{seen:?}"))).unwrap()
+        };
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        assert_eq!(watched(&mut first), watched(&mut second));
+        assert_eq!(first.len(), second.len());
+        assert!(first.iter().zip(&second).all(|(a, b)| a == b));
+    }
+}
+
+#[test]
+fn another_seed_is_another_scenario() {
+    let digest = |index| {
+        let tally = scenario::run(scenario_seed(3, index), &mut |_| {}).unwrap();
+        tally.digest
+    };
+    assert_ne!(digest(0), digest(1));
+}
