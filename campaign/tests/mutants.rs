@@ -1,0 +1,235 @@
+//! Plants bugs in the real sources, one at a time, and requires that the campaign finds each.
+//!
+//! Works on copies under `target/mutants`, never on the tree. A lean package of the same sources
+//! is built there, so that what has nothing to do with the core is not built again. A patch must
+//! fit exactly once: when the code has moved on, this test says which no longer does.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Simulated hours within which a bug must be found.
+const HOURS: &str = "1.0";
+const SEED: &str = "11";
+
+/// What the core and the campaign are made of.
+const SOURCES: [&str; 7] = [
+    "src/arm",
+    "src/bus",
+    "src/control",
+    "src/guard",
+    "src/messages",
+    "src/messages.rs",
+    "src/units.rs",
+];
+/// The crates they need, of those the whole controller needs.
+const CRATES: [&str; 10] = [
+    "heapless",
+    "k",
+    "nalgebra",
+    "postcard",
+    "rsruckig",
+    "rustix",
+    "serde",
+    "serde_json",
+    "thiserror",
+    "urdf-rs",
+];
+const LIB: &str = "#![allow(dead_code, missing_docs, unreachable_pub, unused_imports)]
+pub mod arm;
+pub mod bus {
+    pub mod feetech;
+    pub mod transaction;
+}
+pub mod control;
+pub mod messages;
+pub mod units;
+";
+
+/// A bug: the file, the text it takes the place of, and the text that has it.
+struct Bug {
+    name: &'static str,
+    file: &'static str,
+    right: &'static str,
+    wrong: &'static str,
+}
+
+const BUGS: [Bug; 7] = [
+    Bug {
+        name: "a removed clamp: a goal may run ahead of its joint",
+        file: "src/control/limiter/axis.rs",
+        right: "self.cut(&next, low, high);",
+        wrong: "self.state = next;",
+    },
+    Bug {
+        name: "a removed clamp: braking need not end inside the position limits",
+        file: "src/control/limiter/axis.rs",
+        right: "high <= (self.limits.upper.0 + ROUNDING).max(now)",
+        wrong: "high <= (self.limits.upper.0 + 9.0).max(now)",
+    },
+    Bug {
+        name: "a plan is kept after a trip",
+        file: "src/control/core.rs",
+        right: "            self.follower.clear();\n            self.last_refusal = None;",
+        wrong: "            self.last_refusal = None;",
+    },
+    Bug {
+        name: "the line is not drained before a request",
+        file: "src/bus/transaction.rs",
+        right: "            .drain()\n            .and_then(|()| self.send(frame, deadline))",
+        wrong: "            .send(frame, deadline)",
+    },
+    Bug {
+        name: "a missed tick is caught up",
+        file: "src/guard/pace.rs",
+        right: "self.next.0 + (missed + 1) * self.period",
+        wrong: "self.next.0 + self.period",
+    },
+    Bug {
+        name: "the lease is a tick too long",
+        file: "src/control/core.rs",
+        right: "let lease = self.config.lease + self.held_up;",
+        wrong: "let lease = self.config.lease + self.config.period + self.held_up;",
+    },
+    Bug {
+        name: "the lease is a moment too short",
+        file: "src/control/monitor.rs",
+        right: "u128::from(silent) > lease.as_nanos()",
+        wrong: "u128::from(silent) >= lease.as_nanos()",
+    },
+];
+
+/// The copy of the tree.
+struct Nursery {
+    root: PathBuf,
+    tree: PathBuf,
+    target: PathBuf,
+}
+
+impl Nursery {
+    fn new() -> Nursery {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let place = root.join("target/mutants");
+        let nursery = Nursery {
+            tree: place.join("tree"),
+            target: place.join("target"),
+            root,
+        };
+        for source in SOURCES {
+            nursery.copy(source);
+        }
+        for source in [
+            "Cargo.lock",
+            "urdf/so101.urdf",
+            "campaign/Cargo.toml",
+            "campaign/src",
+        ] {
+            nursery.copy(source);
+        }
+        write(&nursery.tree.join("src/lib.rs"), LIB);
+        let manifest = fs::read_to_string(nursery.root.join("Cargo.toml")).unwrap();
+        write(&nursery.tree.join("Cargo.toml"), &lean(&manifest));
+        nursery
+    }
+
+    /// Copies a file or a folder, but leaves alone what is the same: nothing is built twice.
+    fn copy(&self, path: &str) {
+        let from = self.root.join(path);
+        if from.is_dir() {
+            for entry in fs::read_dir(from).unwrap() {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                self.copy(&format!("{path}/{name}"));
+            }
+        } else {
+            write(&self.tree.join(path), &fs::read_to_string(from).unwrap());
+        }
+    }
+
+    /// What the campaign says of the tree as it is now.
+    fn judge(&self) -> Output {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+        let build = Command::new(cargo)
+            .args(["build", "--offline", "--quiet", "-p", "surehand-campaign"])
+            .current_dir(&self.tree)
+            .env("CARGO_TARGET_DIR", &self.target)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&build.stderr);
+        assert!(build.status.success(), "the tree can't be built:\n{said}");
+        Command::new(self.target.join("debug/surehand-campaign"))
+            .args(["--hours", HOURS, "--seed", SEED])
+            .output()
+            .unwrap()
+    }
+
+    /// What the campaign says of the tree with `bug` in it.
+    fn plant(&self, bug: &Bug) -> Output {
+        let path = self.tree.join(bug.file);
+        let right = fs::read_to_string(&path).unwrap();
+        let fits = right.matches(bug.right).count();
+        assert_eq!(
+            fits, 1,
+            "the patch for \"{}\" no longer fits {}: its text is there {fits} times",
+            bug.name, bug.file
+        );
+        write(&path, &right.replace(bug.right, bug.wrong));
+        let outcome = self.judge();
+        write(&path, &right);
+        outcome
+    }
+}
+
+fn write(path: &Path, text: &str) {
+    if fs::read_to_string(path).is_ok_and(|there| there == text) {
+        return;
+    }
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+/// The workspace's manifest without what the core does not need.
+fn lean(manifest: &str) -> String {
+    let mut section = "";
+    let mut text = String::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            section = line;
+        }
+        let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
+        let kept = match section {
+            "[dependencies]" => line.starts_with('[') || CRATES.contains(&name),
+            "[dev-dependencies]" | "[profile.dev.package.surehand-sim]" => false,
+            "[workspace]" => !line.starts_with("default-members"),
+            _ => true,
+        };
+        if line.starts_with("members") {
+            text.push_str("members = [\".\", \"campaign\"]\n");
+        } else if kept {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+#[test]
+#[ignore = "builds the core eight times: `cargo test -p surehand-campaign --test mutants -- --ignored`"]
+fn every_planted_bug_is_found() {
+    let nursery = Nursery::new();
+    let sound = nursery.judge();
+    let said = String::from_utf8_lossy(&sound.stdout);
+    assert!(sound.status.success(), "without a bug:\n{said}");
+    for bug in &BUGS {
+        let outcome = nursery.plant(bug);
+        let said = String::from_utf8_lossy(&outcome.stdout);
+        let found = !outcome.status.success() && said.contains("violated:");
+        assert!(found, "not found: {}\n{said}", bug.name);
+        println!(
+            "{}: found\n  {}",
+            bug.name,
+            said.lines().next().unwrap_or_default()
+        );
+    }
+}
