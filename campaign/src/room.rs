@@ -8,8 +8,9 @@ use surehand::units::{JointVec, Rad};
 
 use crate::motion::{Broken, broken};
 
-/// The joints of a stop come to rest one by one. Where they do is watched, the way there is not,
-/// and may cut a corner by this much, metres.
+/// Metres by which a stop may still leave the space: the way of a stop is looked at in places, and
+/// some stops are seen to go deeper than they were looked at. The limiter's own tests hold it to
+/// its margin.
 const BRAKING: f64 = 0.05;
 
 /// The space around one arm, and how much of it was left.

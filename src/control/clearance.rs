@@ -25,6 +25,7 @@ pub struct Clearance {
     space: Space,
     /// Links that could meet, by the joint each begins at.
     pairs: Vec<(u8, u8), MAX_PAIRS>,
+    reach: f64,
 }
 
 /// A link from one point to another.
@@ -50,7 +51,18 @@ impl Clearance {
                 }
             }
         }
-        Clearance { space, pairs }
+        let reach = links.iter().map(|(from, to)| (to - from).norm()).sum();
+        Clearance {
+            space,
+            pairs,
+            reach,
+        }
+    }
+
+    /// The length of all links together, metres: nothing is farther from any joint's axis.
+    #[must_use]
+    pub fn reach(&self) -> f64 {
+        self.reach
     }
 
     /// Whether nothing is watched.
@@ -59,23 +71,23 @@ impl Clearance {
         self.space.walls.is_none() && self.space.keep_out.is_empty() && self.pairs.is_empty()
     }
 
-    /// How far the arm at `joints` is from whatever it must not meet, metres; negative inside.
+    /// How far the arm at `joints` is from whatever it must not meet.
     #[must_use]
-    pub fn of(&self, model: &ArmModel, joints: &JointVec<Rad>) -> f64 {
+    pub fn of(&self, model: &ArmModel, joints: &JointVec<Rad>) -> Room {
         if self.is_open() {
-            return f64::INFINITY;
+            return Room::OPEN;
         }
         let links = links(model, joints);
         let radius = self.space.link_radius.unwrap_or(0.0);
-        let mut least = f64::INFINITY;
+        let mut room = Room::OPEN;
         if let Some(walls) = &self.space.walls {
             for (_, end) in links.iter().skip(1) {
-                least = least.min(inside(walls, end) - radius);
+                room.walls = room.walls.min(inside(walls, end) - radius);
             }
         }
         for block in &self.space.keep_out {
             for link in links.iter().skip(1) {
-                least = least.min(link_to_block(link, block) - radius);
+                room.boxes = room.boxes.min(link_to_block(link, block) - radius);
             }
         }
         for (first, second) in &self.pairs {
@@ -84,10 +96,61 @@ impl Clearance {
                 links.get(usize::from(*second)),
             );
             if let (Some(a), Some(b)) = pair {
-                least = least.min(between(a, b) - 2.0 * radius);
+                room.itself = room.itself.min(between(a, b) - 2.0 * radius);
             }
         }
-        least - self.space.margin
+        let margin = self.space.margin;
+        Room {
+            walls: room.walls - margin,
+            boxes: room.boxes - margin,
+            itself: room.itself - margin,
+        }
+    }
+}
+
+/// Metres left to what the arm must not meet; negative inside. Infinite where nothing is watched.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Room {
+    /// To the nearest wall.
+    pub walls: f64,
+    /// To the nearest box.
+    pub boxes: f64,
+    /// Between two of its own links.
+    pub itself: f64,
+}
+
+impl Room {
+    /// Nothing is near.
+    pub const OPEN: Room = Room {
+        walls: f64::INFINITY,
+        boxes: f64::INFINITY,
+        itself: f64::INFINITY,
+    };
+
+    /// The least of all.
+    #[must_use]
+    pub fn least(&self) -> f64 {
+        self.walls.min(self.boxes).min(self.itself)
+    }
+
+    /// The lesser of each.
+    #[must_use]
+    pub fn min(self, other: Room) -> Room {
+        Room {
+            walls: self.walls.min(other.walls),
+            boxes: self.boxes.min(other.boxes),
+            itself: self.itself.min(other.itself),
+        }
+    }
+
+    /// Whether nothing is met that was not met in `before`, and nothing deeper than there: room
+    /// to one thing makes up for none to another.
+    #[must_use]
+    pub fn no_worse_than(&self, before: &Room) -> bool {
+        let fine = |now: f64, before: f64| now >= before.min(0.0);
+        fine(self.walls, before.walls)
+            && fine(self.boxes, before.boxes)
+            && fine(self.itself, before.itself)
     }
 }
 
@@ -203,8 +266,10 @@ mod tests {
             ..Space::default()
         };
         let clearance = Clearance::new(&model, space);
-        let open = clearance.of(&model, &joints([0.0; 6]));
-        let folded = clearance.of(&model, &joints([0.0, -1.7, 1.6, 1.6, 0.0, 0.0]));
+        let open = clearance.of(&model, &joints([0.0; 6])).least();
+        let folded = clearance
+            .of(&model, &joints([0.0, -1.7, 1.6, 1.6, 0.0, 0.0]))
+            .least();
         assert!(open > 0.01 && folded < open, "{open} {folded}");
     }
 
@@ -227,7 +292,7 @@ mod tests {
                 ..Space::default()
             },
         );
-        assert!((boxed.of(&model, &pose) - 0.05).abs() < 1e-6);
+        assert!((boxed.of(&model, &pose).least() - 0.05).abs() < 1e-6);
         let walled = Clearance::new(
             &model,
             Space {
@@ -239,6 +304,6 @@ mod tests {
                 ..Space::default()
             },
         );
-        assert!((walled.of(&model, &pose) - 0.02).abs() < 1e-9);
+        assert!((walled.of(&model, &pose).least() - 0.02).abs() < 1e-9);
     }
 }

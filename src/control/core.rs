@@ -340,7 +340,8 @@ impl Core {
             }
             (Torque::On, Some(target)) => {
                 let (model, clearance) = (&self.config.model, &self.config.clearance);
-                Some(limiter.follow(&target, &measured, |joints| clearance.of(model, joints)))
+                let left = |joints: &JointVec<Rad>| clearance.of(model, joints);
+                Some(limiter.follow(&target, &measured, left, clearance.reach()))
             }
             (Torque::On, None) if self.act == TorqueAct::Enable => Some(limiter.command()),
             (Torque::On, None) => Some(limiter.brake(&measured)),

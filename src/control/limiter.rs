@@ -19,8 +19,12 @@ mod intercept;
 mod profile;
 
 use crate::arm::JointLimits;
+use crate::control::clearance::Room;
 use crate::units::{JointVec, Rad, RadPerSec};
 use axis::Axis;
+
+/// The most places along a stop at which the clearance is looked at.
+const STOP_LOOKS: f64 = 24.0;
 
 /// A command inside every limit. Only [`Limiter`] makes one; the bus accepts nothing else.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,14 +77,16 @@ impl Limiter {
     /// One tick towards `target`, which may move: its velocity is estimated from the target of
     /// the tick before. A target with NaN, an infinity or another number of joints brakes.
     ///
-    /// `clearance` says how far from anything the arm is at given joint positions. No step is
+    /// `clearance` says how far from anything the arm is at given joint positions, and `reach` how
+    /// far any of it can be from any joint's axis, both in metres. No step is
     /// taken after which a stop would end with less than none; an arm that begins there may only
     /// get out.
     pub fn follow(
         &mut self,
         target: &JointVec<Rad>,
         measured: &JointVec<Measured>,
-        clearance: impl Fn(&JointVec<Rad>) -> f64,
+        clearance: impl Fn(&JointVec<Rad>) -> Room,
+        reach: f64,
     ) -> JointCommand {
         let usable =
             target.len() == self.joints.len() && target.iter().all(|rad| rad.0.is_finite());
@@ -95,14 +101,10 @@ impl Limiter {
         for ((axis, target), measured) in self.joints.iter_mut().zip(target).zip(measured) {
             axis.follow(target.0, *measured, period);
         }
-        let stops = |joints: &JointVec<Axis>| joints.map(|axis| Rad(axis.stop_position()));
-        let places = |joints: &JointVec<Axis>| joints.map(|axis| Rad(axis.state.position));
-        let keeps = |next: &JointVec<Rad>, now: &JointVec<Rad>| {
-            let room = clearance(next);
-            room >= 0.0 || room >= clearance(now)
-        };
-        let clear = keeps(&stops(&self.joints), &stops(&before))
-            && keeps(&places(&self.joints), &places(&before));
+        let least = self.least(&clearance, reach);
+        // Where the arm is without room already, the way may be no deeper than that.
+        let clear = least.least() >= 0.0
+            || least.no_worse_than(&clearance(&before.map(|axis| Rad(axis.state.position))));
         if !clear {
             self.joints = before;
             let command = self.brake(measured);
@@ -111,6 +113,24 @@ impl Limiter {
         }
         self.hemmed = false;
         self.command()
+    }
+
+    /// The least clearance now and on the way of a stop: joints stop one by one, so the way is
+    /// not straight. The next look is when what is left now could have been used up.
+    fn least(&self, clearance: impl Fn(&JointVec<Rad>) -> Room, reach: f64) -> Room {
+        let longest = self.joints.iter().map(Axis::stop_secs).fold(0.0, f64::max);
+        let fastest = reach * self.joints.iter().map(Axis::fastest).sum::<f64>();
+        let mut least = Room::OPEN;
+        let mut secs = 0.0;
+        loop {
+            let left = clearance(&self.joints.map(|axis| Rad(axis.stopping_after(secs))));
+            least = least.min(left);
+            if secs >= longest {
+                return least;
+            }
+            let step = (left.least() / fastest).max(longest / STOP_LOOKS);
+            secs = (secs + step).min(longest);
+        }
     }
 
     /// Whether the last tick braked for want of clearance.

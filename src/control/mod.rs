@@ -26,7 +26,7 @@ mod plan;
 #[cfg(test)]
 mod testing;
 
-pub use clearance::Clearance;
+pub use clearance::{Clearance, Room};
 pub use config::{ConfigError, CoreConfig, MonitorConfig, PlanRules};
 pub use core::{Core, Counters};
 pub use io::{Inputs, JointReading, Link, ReadFault, Signals, Step, TorqueAct};

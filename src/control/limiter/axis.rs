@@ -58,11 +58,25 @@ impl Axis {
         self.advance([step, Some(self.coast(period))], measured, period);
     }
 
-    /// Where a stop from now would end.
-    pub(super) fn stop_position(&self) -> f64 {
-        Stop::of(&self.state, &self.limits)
-            .after(&self.state, f64::INFINITY)
-            .position
+    /// Where it is `secs` into a stop from now.
+    pub(super) fn stopping_after(&self, secs: f64) -> f64 {
+        let stop = Stop::of(&self.state, &self.limits);
+        stop.after(&self.state, secs).position
+    }
+
+    /// The most speed on the way of a stop from now, rad/s.
+    pub(super) fn fastest(&self) -> f64 {
+        let State {
+            velocity,
+            acceleration,
+            ..
+        } = self.state;
+        velocity.abs() + acceleration * acceleration / (2.0 * self.limits.jerk.0)
+    }
+
+    /// How long a stop from now takes, seconds.
+    pub(super) fn stop_secs(&self) -> f64 {
+        Stop::of(&self.state, &self.limits).secs()
     }
 
     /// One tick of braking, and of standing once at rest.

@@ -103,6 +103,11 @@ impl Stop {
         }
     }
 
+    /// How long it takes.
+    pub(super) fn secs(&self) -> f64 {
+        self.phases.iter().map(|(lasts, _)| lasts).sum()
+    }
+
     /// Where `state` is after `secs` of this stop; exactly at rest once it is over.
     pub(super) fn after(&self, state: &State, mut secs: f64) -> State {
         let mut at = *state;
