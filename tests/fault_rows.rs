@@ -2,7 +2,7 @@
 //! to the first goal that slows down.
 //!
 //! Every row is run once, at one phase, with room for a busy machine. The table of reactions at
-//! many phases is printed by `cargo test --release --test fault_rows -- --ignored --nocapture`;
+//! many phases is printed by `cargo test --test fault_rows -- --ignored --nocapture`;
 //! SUREHAND_TRIALS says how many (20 when left out).
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]

@@ -22,8 +22,11 @@ use crate::control::ReadFault;
 use crate::messages::BusErrors;
 use crate::units::{JointVec, MAX_JOINTS, MonoTime};
 
-/// The longest block one servo may be asked for.
-pub const MAX_BLOCK: usize = 40;
+mod answer;
+
+use answer::Collection;
+pub use answer::{Answer, Bytes, MAX_BLOCK};
+
 /// How many reads of the scanner's size a drain makes before it leaves a flood to the scanner.
 const MAX_DRAIN_READS: u32 = 16;
 /// How long after a miss of the last servo its reply may still turn up among the next ones.
@@ -72,48 +75,6 @@ impl From<TooLong> for WriteError {
     }
 }
 
-/// Bytes of one reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bytes {
-    len: u8,
-    data: [u8; MAX_BLOCK],
-}
-
-impl Bytes {
-    fn new(bytes: &[u8]) -> Option<Bytes> {
-        let mut data = [0; MAX_BLOCK];
-        data.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        let len = u8::try_from(bytes.len()).ok()?;
-        Some(Bytes { len, data })
-    }
-
-    /// The bytes.
-    #[must_use]
-    pub fn as_slice(&self) -> &[u8] {
-        self.data.get(..usize::from(self.len)).unwrap_or(&[])
-    }
-}
-
-/// What one servo answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// A checked reply.
-    Data {
-        /// Its error bits.
-        errors: u8,
-        /// Its bytes.
-        bytes: Bytes,
-    },
-    /// Nothing to be believed.
-    Missing(ReadFault),
-}
-
-impl Default for Answer {
-    fn default() -> Self {
-        Answer::Missing(ReadFault::Timeout)
-    }
-}
-
 /// Now, on the clock that deadlines are given in.
 #[must_use]
 pub fn monotonic_now() -> MonoTime {
@@ -156,18 +117,6 @@ struct Ask<'a> {
     echo: &'a [u8],
     /// Once complete: how long to go on listening for a second answer.
     linger: Option<Duration>,
-}
-
-/// What came.
-struct Collection {
-    answers: [Answer; MAX_JOINTS],
-    /// Whose turn is next, as an index into the ids.
-    next: usize,
-    /// Each answered once and in turn. If not, an old reply may be among them, and the true one
-    /// still to come.
-    orderly: bool,
-    strangers: bool,
-    echo_seen: bool,
 }
 
 impl Line {
@@ -489,42 +438,6 @@ impl Line {
 
     fn wait(&self, events: PollFlags, deadline: MonoTime) -> Result<bool, PortFault> {
         wait(self.fd.as_fd(), events, deadline)
-    }
-}
-
-impl Collection {
-    /// Takes a reply; whether it can be believed.
-    fn reply(&mut self, ids: &[u8], id: u8, answer: Answer) -> bool {
-        let Some(index) = ids.iter().position(|asked| *asked == id) else {
-            self.strangers = true;
-            return false;
-        };
-        let Some(slot) = self.answers.get_mut(index) else {
-            return false;
-        };
-        match slot {
-            Answer::Missing(ReadFault::Timeout | ReadFault::Corrupt | ReadFault::Port) => {
-                *slot = answer;
-                self.orderly &= index == self.next;
-                self.next = index + 1;
-                true
-            }
-            // Two replies of one id: an old one and a new one, or two servos. Neither is believed.
-            Answer::Data { .. } | Answer::Missing(ReadFault::WrongId) => {
-                *slot = Answer::Missing(ReadFault::WrongId);
-                self.orderly = false;
-                false
-            }
-        }
-    }
-
-    fn corrupt(&mut self, ids: &[u8], id: u8) {
-        let index = ids.iter().position(|asked| *asked == id);
-        if let Some(slot) = index.and_then(|index| self.answers.get_mut(index))
-            && *slot == Answer::Missing(ReadFault::Timeout)
-        {
-            *slot = Answer::Missing(ReadFault::Corrupt);
-        }
     }
 }
 

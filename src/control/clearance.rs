@@ -9,7 +9,7 @@
 use heapless::Vec;
 use nalgebra::Vector3;
 
-use crate::arm::{ArmModel, Block, Space};
+use crate::arm::{ArmModel, Block, MAX_BOXES, Space};
 use crate::units::{JointVec, MAX_JOINTS, Rad};
 
 /// The most pairs of links that are watched.
@@ -79,15 +79,18 @@ impl Clearance {
         }
         let links = links(model, joints);
         let radius = self.space.link_radius.unwrap_or(0.0);
+        let taken = radius + self.space.margin;
         let mut room = Room::OPEN;
         if let Some(walls) = &self.space.walls {
             for (_, end) in links.iter().skip(1) {
-                room.walls = room.walls.min(inside(walls, end) - radius);
+                for (left, side) in room.walls.iter_mut().zip(sides(walls, end)) {
+                    *left = left.min(side - taken);
+                }
             }
         }
-        for block in &self.space.keep_out {
+        for (left, block) in room.boxes.iter_mut().zip(&self.space.keep_out) {
             for link in links.iter().skip(1) {
-                room.boxes = room.boxes.min(link_to_block(link, block) - radius);
+                *left = left.min(link_to_block(link, block) - taken);
             }
         }
         for (first, second) in &self.pairs {
@@ -96,25 +99,20 @@ impl Clearance {
                 links.get(usize::from(*second)),
             );
             if let (Some(a), Some(b)) = pair {
-                room.itself = room.itself.min(between(a, b) - 2.0 * radius);
+                room.itself = room.itself.min(between(a, b) - radius - taken);
             }
         }
-        let margin = self.space.margin;
-        Room {
-            walls: room.walls - margin,
-            boxes: room.boxes - margin,
-            itself: room.itself - margin,
-        }
+        room
     }
 }
 
 /// Metres left to what the arm must not meet; negative inside. Infinite where nothing is watched.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Room {
-    /// To the nearest wall.
-    pub walls: f64,
-    /// To the nearest box.
-    pub boxes: f64,
+    /// To each wall.
+    pub walls: [f64; 6],
+    /// To each box.
+    pub boxes: [f64; MAX_BOXES],
     /// Between two of its own links.
     pub itself: f64,
 }
@@ -122,35 +120,40 @@ pub struct Room {
 impl Room {
     /// Nothing is near.
     pub const OPEN: Room = Room {
-        walls: f64::INFINITY,
-        boxes: f64::INFINITY,
+        walls: [f64::INFINITY; 6],
+        boxes: [f64::INFINITY; MAX_BOXES],
         itself: f64::INFINITY,
     };
 
     /// The least of all.
     #[must_use]
     pub fn least(&self) -> f64 {
-        self.walls.min(self.boxes).min(self.itself)
+        self.each().fold(f64::INFINITY, f64::min)
     }
 
     /// The lesser of each.
     #[must_use]
-    pub fn min(self, other: Room) -> Room {
-        Room {
-            walls: self.walls.min(other.walls),
-            boxes: self.boxes.min(other.boxes),
-            itself: self.itself.min(other.itself),
+    pub fn min(mut self, other: Room) -> Room {
+        let walls = self.walls.iter_mut().zip(other.walls);
+        let boxes = self.boxes.iter_mut().zip(other.boxes);
+        for (left, other) in walls.chain(boxes) {
+            *left = left.min(other);
         }
+        self.itself = self.itself.min(other.itself);
+        self
     }
 
     /// Whether nothing is met that was not met in `before`, and nothing deeper than there: room
     /// to one thing makes up for none to another.
     #[must_use]
     pub fn no_worse_than(&self, before: &Room) -> bool {
-        let fine = |now: f64, before: f64| now >= before.min(0.0);
-        fine(self.walls, before.walls)
-            && fine(self.boxes, before.boxes)
-            && fine(self.itself, before.itself)
+        let mut both = self.each().zip(before.each());
+        both.all(|(now, before)| now >= before.min(0.0))
+    }
+
+    fn each(&self) -> impl Iterator<Item = f64> {
+        let itself = std::iter::once(self.itself);
+        self.walls.into_iter().chain(self.boxes).chain(itself)
     }
 }
 
@@ -163,11 +166,18 @@ fn links(model: &ArmModel, joints: &JointVec<Rad>) -> Vec<Link, MAX_JOINTS> {
     origins.zip(ends).collect()
 }
 
+/// How far `point` is inside each side of `block`; negative beyond it.
+fn sides(block: &Block, point: &Vector3<f64>) -> [f64; 6] {
+    let [a, b, c] = block.min;
+    let [d, e, f] = block.max;
+    let (x, y, z) = (point.x, point.y, point.z);
+    [x - a, y - b, z - c, d - x, e - y, f - z]
+}
+
 /// How deep `point` is inside `block`; negative outside.
 fn inside(block: &Block, point: &Vector3<f64>) -> f64 {
-    let sides = block.min.iter().zip(&block.max).zip(point.iter());
-    sides
-        .map(|((min, max), at)| (at - min).min(max - at))
+    sides(block, point)
+        .into_iter()
         .fold(f64::INFINITY, f64::min)
 }
 

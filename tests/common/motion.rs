@@ -12,8 +12,10 @@ use super::{Controller, Goals, Sim};
 pub const COUNT: f64 = std::f64::consts::TAU / 4096.0;
 /// The cell's acceleration limit, rad/s².
 const ACCELERATION: f64 = 40.0;
-/// The cell's stopping distance, v² / 2a, radians.
-pub const STOPPING: f64 = 3.0 * 3.0 / (2.0 * ACCELERATION);
+/// The cell's jerk limit, rad/s³.
+const JERK: f64 = 20_000.0;
+/// The cell's stopping distance, v/2 · (v/a + a/j), radians.
+pub const STOPPING: f64 = 3.0 / 2.0 * (3.0 / ACCELERATION + ACCELERATION / JERK);
 
 /// Phases in the first half of the move, where it only gets faster: slowing down is then never
 /// the plan's. Deterministic: nothing here needs good randomness.

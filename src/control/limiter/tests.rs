@@ -342,7 +342,7 @@ fn a_million_targets_break_no_limit_of_any_joint() {
 fn an_arm_stops_before_it_meets_something_and_may_go_back() {
     let mut limiter = limiter_at(0.0);
     let wall = |joints: &JointVec<Rad>| Room {
-        walls: 0.7 - joints.get(0).unwrap().0,
+        walls: [0.7 - joints.get(0).unwrap().0; 6],
         ..Room::OPEN
     };
     let follow = |limiter: &mut Limiter, target: f64| {
