@@ -13,7 +13,7 @@ mod parse;
 pub use load::Arm;
 pub use parse::CellError;
 
-use crate::arm::Space;
+use crate::arm::{AfterStop, Space};
 use crate::units::{Celsius, Rad, RadPerSec, RadPerSec2, RadPerSec3, Volts};
 
 /// One workcell, as configured.
@@ -35,6 +35,8 @@ pub struct Cell {
     pub monitors: MonitorSection,
     /// What is around the arm.
     pub workspace: Space,
+    /// Where the arm is put away, when the cell has such a place.
+    pub parking: Option<ParkingSection>,
     /// The cameras, in the order of their names.
     pub cameras: Vec<CameraSection>,
     /// The jobs, in the order of their names.
@@ -120,6 +122,19 @@ pub struct MonitorSection {
     /// `None` is 30 ms for a servo and three ticks for the loop. A simulated arm shares the
     /// machine with everybody and wants longer.
     pub hold_up: Option<Duration>,
+}
+
+/// Where the arm is put away, and when.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParkingSection {
+    /// A pose in which the arm does not fall when torque goes, by joint name.
+    pub pose: Vec<(String, Rad)>,
+    /// Share of the joints' limits that the way there takes.
+    pub speed: f64,
+    /// What follows the stop when the controller is told to end.
+    pub at_exit: AfterStop,
+    /// What follows a stop for a servo that is too hot.
+    pub when_hot: AfterStop,
 }
 
 /// One camera.

@@ -17,7 +17,7 @@ pub use cause::{Cause, Names, Refusal};
 pub use mode::Mode;
 
 /// Both ends must speak the same version; a `Hello` with another one is refused.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 /// The most waypoints one plan may have (a LeRobot ACT chunk is 100).
 pub const MAX_WAYPOINTS: usize = 128;
 /// The most cameras one cell may have.
@@ -131,7 +131,9 @@ pub enum Request {
     Stop,
     /// Torque off in place; only in `Holding` or `Stopped`, and only on purpose.
     Release,
-    /// Decelerate, hold, then end the guard process; torque stays on.
+    /// Decelerate, go to the park pose, torque off there: `Holding` or `Running` → `Parking`.
+    Park,
+    /// Decelerate, hold (and park where the cell says so), then end the guard process.
     Shutdown,
 }
 

@@ -11,8 +11,10 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use surehand::arm::tool::tool_of;
-use surehand::arm::{ArmModel, ArmSpec, JointSpec};
-use surehand::control::{Core, CoreConfig, Inputs, JointReading, Link, ReadFault, Signals, Torque};
+use surehand::arm::{AfterStop, ArmModel, ArmSpec, Block, JointSpec, Parking, Space};
+use surehand::control::{
+    Clearance, Core, CoreConfig, Inputs, JointReading, Link, ReadFault, Signals, Torque,
+};
 use surehand::control::{JointCommand, Step};
 use surehand::messages::{Cause, Mode, Plan, Request, ToolSetpoint, Waypoints};
 use surehand::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, RadPerSec2, RadPerSec3, Volts};
@@ -233,4 +235,38 @@ fn no_tick_allocates_whatever_happens() {
         assert_eq!(arm.tick(None, None, None, None).mode, Mode::Stopped);
     }
     assert!(moved > 2000, "it moved in {moved} ticks");
+}
+
+#[test]
+fn the_search_for_a_way_to_the_park_pose_allocates_nothing() {
+    let across = |pan: f64| [pan, 0.2, 0.2, 0.6, 0.0, 0.2].map(Rad);
+    let mut config = CoreConfig::new(so101(), Duration::from_millis(5));
+    let mut space = Space::default();
+    let post = Block {
+        min: [0.15, -0.05, -0.1],
+        max: [0.5, 0.05, 0.25],
+    };
+    space.keep_out.push(post).unwrap();
+    config.clearance = Clearance::new(&config.model, space);
+    config.parking = Some(Parking {
+        pose: across(-1.0).map(Some).into_iter().collect(),
+        speed: 0.5,
+        at_exit: AfterStop::Hold,
+        when_hot: AfterStop::Hold,
+    });
+    let mut arm = Arm {
+        core: Core::new(config, Cause::Boot, Torque::Off).unwrap(),
+        now: MonoTime(1_000_000_000),
+        joints: across(1.0).into_iter().collect(),
+        ticks: 0,
+    };
+    arm.tick(None, None, None, None);
+    for request in [Request::Reset, Request::Enable, Request::Park] {
+        arm.tick(Some(request), None, None, None);
+    }
+    while arm.tick(None, None, None, None).mode == Mode::Parking {
+        assert!(arm.ticks < 20_000, "it never gets there");
+    }
+    let pan = arm.joints.get(0).unwrap().0;
+    assert!((pan + 1.0).abs() < 0.01, "{pan}");
 }

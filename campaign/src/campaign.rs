@@ -11,13 +11,15 @@ use crate::scenario::{self, Violation};
 use crate::tally::Tally;
 
 /// Causes that a long campaign must have seen.
-pub const CAUSES: [&str; 17] = [
+pub const CAUSES: [&str; 19] = [
     "EncoderJump",
     "FollowingError",
     "MissedTicks",
     "NoClearance",
     "OperatorStop",
+    "Shutdown",
     "Overheat",
+    "Parked",
     "PlanRanOut",
     "PlanRefused",
     "PolicyNotFinite",

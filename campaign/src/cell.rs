@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use surehand::arm::{ArmModel, ArmSpec, Block, JointSpec, ModelError, Space};
+use surehand::arm::{AfterStop, ArmModel, ArmSpec, Block, JointSpec, ModelError, Parking, Space};
 use surehand::control::{Clearance, CoreConfig, MonitorConfig, PlanRules};
-use surehand::units::{Rad, RadPerSec, RadPerSec2, RadPerSec3};
+use surehand::units::{JointVec, Rad, RadPerSec, RadPerSec2, RadPerSec3};
 
 use crate::rng::Rng;
 use crate::servo::{Build, Servo};
@@ -159,8 +159,10 @@ fn settings(rng: &mut Rng, model: ArmModel, period: Duration, space: Space) -> C
     let standard = MonitorConfig::default();
     let floor = rng.chance(0.5);
     let clearance = Clearance::new(&model, space);
+    let parking = parking(rng, &model, &clearance);
     CoreConfig {
         clearance,
+        parking,
         lease,
         first_plan: Duration::from_nanos(rng.millis(100.0, 2500.0)),
         plans: PlanRules {
@@ -181,4 +183,33 @@ fn settings(rng: &mut Rng, model: ArmModel, period: Duration, space: Space) -> C
         },
         ..CoreConfig::new(model, period)
     }
+}
+
+/// Every other cell has a place to put the arm away that is clear of everything.
+fn parking(rng: &mut Rng, model: &ArmModel, clearance: &Clearance) -> Option<Parking> {
+    if rng.chance(0.5) {
+        return None;
+    }
+    let after = |rng: &mut Rng| {
+        if rng.chance(0.5) {
+            AfterStop::Park
+        } else {
+            AfterStop::Hold
+        }
+    };
+    let (at_exit, when_hot) = (after(rng), after(rng));
+    let speed = rng.scale(0.1, 1.0);
+    let pose: JointVec<Rad> = (READY.into_iter().zip(model.limits()))
+        .map(|(ready, limits)| {
+            let at = ready + rng.between(-0.6, 0.6);
+            Rad(at.clamp(limits.lower.0, limits.upper.0))
+        })
+        .collect();
+    let clear = clearance.of(model, &pose).least() >= 0.0;
+    clear.then(|| Parking {
+        pose: pose.map(|at| (!rng.chance(0.1)).then_some(at)),
+        speed,
+        at_exit,
+        when_hot,
+    })
 }

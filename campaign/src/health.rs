@@ -89,6 +89,15 @@ impl Health {
         self.joints.get(joint).is_some_and(|joint| joint.rebased)
     }
 
+    /// Whether `demand` is for heat and nothing else.
+    pub(crate) fn only_hot(&self, demand: &Demand) -> bool {
+        let joint = match demand {
+            Demand::Servo(joint) => self.joints.get(*joint),
+            Demand::Unread(_) | Demand::Restarted(_) | Demand::Jump(_) | Demand::HeldUp => None,
+        };
+        joint.is_some_and(|joint| joint.too_hot && !joint.errors && !joint.wrong_supply)
+    }
+
     /// What forbids a reset or an enable now.
     pub(crate) fn forbids(&self, config: &CoreConfig) -> Option<(usize, &'static str)> {
         let slack = config.monitors.outside_limits.0;

@@ -3,7 +3,7 @@
 //! Sees what goes into the core and what comes out, and keeps its own books of modes, plans,
 //! leases and torque. Never asks the code under test whether it was right.
 
-use surehand::arm::Space;
+use surehand::arm::{AfterStop, Space};
 use surehand::control::{
     CoreConfig, Inputs, JointCommand, Link, Measured, Step, Torque, TorqueAct,
 };
@@ -201,6 +201,7 @@ impl Observer {
                 | Request::Enable
                 | Request::Start
                 | Request::Pause
+                | Request::Park
                 | Request::Release => {}
             }
         }
@@ -226,12 +227,12 @@ impl Observer {
             answers.any(|answer| *answer == Ok(wanted))
         };
         let reset = granted(Request::Reset);
-        let latched = |mode| matches!(mode, Mode::Stopped | Mode::Stopping);
+        let latched = Mode::latched;
         let (before, after) = (self.mode, step.mode);
         let from_to = || format!("from {before} to {after} with {:?}", step.answers);
         if latched(after) != step.cause.is_some() {
             return broken(
-                "there is a cause exactly while stopping or stopped",
+                "there is a cause exactly while latched",
                 format!("{after} with {:?}", step.cause),
             );
         }
@@ -241,7 +242,15 @@ impl Observer {
         if before == Mode::Stopping && !latched(after) {
             return broken("nothing shortens a stop", from_to());
         }
-        if latched(before) && latched(after) && !reset && self.cause != step.cause {
+        if after == Mode::Parking && before != Mode::Parking && !self.may_park(step) {
+            return broken(
+                "an arm is put away only on purpose",
+                format!("{} for {:?}", from_to(), step.cause),
+            );
+        }
+        let in_order = before == Mode::Parking && self.cause.is_some_and(Cause::in_order);
+        let kept = in_order || self.cause == step.cause;
+        if latched(before) && latched(after) && !reset && !kept {
             return broken(
                 "the first cause is kept",
                 format!("{:?} became {:?}", self.cause, step.cause),
@@ -268,6 +277,27 @@ impl Observer {
         Ok(())
     }
 
+    /// Whether `step` may begin to put the arm away: somebody asked for it while it was not
+    /// latched, or the cell has it follow this kind of stop.
+    fn may_park(&self, step: &Step<JointCommand>) -> bool {
+        let Some(parking) = &self.config.parking else {
+            return false;
+        };
+        let follows = match step.cause {
+            Some(Cause::Parked) => {
+                let mut answers = step.answers.iter().flatten();
+                return answers.any(|it| *it == Ok(Request::Park));
+            }
+            Some(Cause::Shutdown | Cause::Signal) => parking.at_exit,
+            Some(Cause::Overheat { .. }) => parking.when_hot,
+            _ => AfterStop::Hold,
+        };
+        // Once it has stood latched, nothing moves it before a reset.
+        let mut answers = step.answers.iter().flatten();
+        let free = self.mode != Mode::Stopped || answers.any(|it| *it == Ok(Request::Reset));
+        follows == AfterStop::Park && free
+    }
+
     /// What must stop the arm does, in the tick it shows.
     fn demands(
         &self,
@@ -279,26 +309,29 @@ impl Observer {
         if matches!(step.mode, Mode::Stopped | Mode::Stopping) {
             return Ok(());
         }
-        if let Some(demand) = demand {
+        let parking = step.mode == Mode::Parking;
+        let expected = parking && matches!(step.cause, Some(Cause::Overheat { .. }));
+        if let Some(demand) = demand.filter(|demand| !(expected && self.health.only_hot(demand))) {
             return broken(
                 "what must stop the arm stops it at once",
                 format!("{demand:?}, and it is {}", step.mode),
             );
         }
         let live = matches!(self.mode, Mode::Running | Mode::Holding);
-        if live && inputs.signals.trip.is_some() {
+        // Nothing that the runner sees matters on the way to the park pose.
+        if live && !parking && inputs.signals.trip.is_some() {
             return broken(
                 "what the runner saw stops the arm",
                 format!("{:?}, and it is {}", inputs.signals.trip, step.mode),
             );
         }
-        if live && died {
+        if (live || self.mode == Mode::Parking) && died {
             return broken(
                 "the runner's death stops the arm",
                 format!("it is {}", step.mode),
             );
         }
-        if inputs.signals.told_to_end {
+        if inputs.signals.told_to_end && !parking {
             return broken("a signal stops the arm", format!("it is {}", step.mode));
         }
         Ok(())
@@ -402,6 +435,7 @@ impl Observer {
             TorqueAct::Keep => {}
             TorqueAct::Enable if asked(Request::Enable) => self.torque = Torque::On,
             TorqueAct::Release if asked(Request::Release) => self.torque = Torque::Off,
+            TorqueAct::Release if self.is_put_away(step) => self.torque = Torque::Off,
             TorqueAct::Enable | TorqueAct::Release => {
                 return broken(
                     "torque changes only on purpose",
@@ -418,7 +452,7 @@ impl Observer {
         if step.torque == TorqueAct::Enable && step.command.is_none() {
             return broken("torque comes on with a goal", format!("in {}", step.mode));
         }
-        let live = matches!(step.mode, Mode::Holding | Mode::Running | Mode::Stopping);
+        let live = !matches!(step.mode, Mode::Idle | Mode::Stopped);
         let limp = step.mode == Mode::Idle;
         if (live && self.torque == Torque::Off) || (limp && self.torque == Torque::On) {
             return broken(
@@ -427,6 +461,20 @@ impl Observer {
             );
         }
         Ok(())
+    }
+
+    /// Whether the last goals were the park pose, and the arm was on its way there.
+    fn is_put_away(&self, step: &Step<JointCommand>) -> bool {
+        let Some(parking) = &self.config.parking else {
+            return false;
+        };
+        let mut joints = self.motions.iter().zip(&parking.pose);
+        let there = joints.all(|(motion, pose)| match (motion.goal(), pose) {
+            (Some(goal), Some(pose)) => (goal - pose.0).abs() < 2e-3,
+            (goal, None) => goal.is_some(),
+            (None, Some(_)) => false,
+        });
+        there && self.mode == Mode::Parking && step.mode == Mode::Stopped
     }
 
     fn goals(
@@ -455,7 +503,8 @@ impl Observer {
         if step.torque == TorqueAct::Enable {
             self.motions.iter_mut().for_each(Motion::limp);
         }
-        let driven = step.mode == Mode::Running && self.plan.is_some();
+        let driven =
+            (step.mode == Mode::Running && self.plan.is_some()) || step.mode == Mode::Parking;
         let joints = self.motions.iter_mut().zip(&goals).zip(believed);
         for (joint, ((motion, goal), measured)) in joints.enumerate() {
             let tick = Move {

@@ -7,13 +7,14 @@ use surehand::messages::{Mode, Request};
 
 use crate::rng::Rng;
 
-const ALL: [Request; 7] = [
+const ALL: [Request; 8] = [
     Request::Reset,
     Request::Enable,
     Request::Start,
     Request::Pause,
     Request::Stop,
     Request::Release,
+    Request::Park,
     Request::Shutdown,
 ];
 
@@ -81,17 +82,19 @@ impl Operator {
                 0 => Request::Release,
                 1 => Request::Stop,
                 2 => Request::Enable,
+                3 => Request::Park,
                 _ => Request::Start,
             }),
             Mode::Running => ask(match rng.below(40) {
                 0 => Request::Shutdown,
                 1..10 => Request::Stop,
-                10..15 => Request::Release,
+                10..13 => Request::Release,
+                13..15 => Request::Park,
                 15..20 => Request::Start,
                 20..25 => Request::Reset,
                 _ => Request::Pause,
             }),
-            Mode::Stopping => {
+            Mode::Stopping | Mode::Parking => {
                 if rng.chance(0.03) {
                     ask(rng.pick(ALL));
                 }

@@ -8,12 +8,13 @@ use surehand::control::{JointCommand, Step};
 use surehand::messages::Mode;
 
 /// The modes, in the order they are declared.
-pub const MODES: [Mode; 5] = [
+pub const MODES: [Mode; 6] = [
     Mode::Stopped,
     Mode::Idle,
     Mode::Holding,
     Mode::Running,
     Mode::Stopping,
+    Mode::Parking,
 ];
 
 /// Counts of one scenario, or of many.
@@ -51,9 +52,8 @@ impl Tally {
             self.plan = step.plan_id;
             self.plans += u64::from(step.plan_id != 0);
         }
-        let latched = |mode| matches!(mode, Mode::Stopped | Mode::Stopping);
         if let Some(cause) = step.cause
-            && !latched(before)
+            && !before.latched()
         {
             *self.causes.entry(kind(&cause)).or_default() += 1;
         }

@@ -8,6 +8,7 @@ pub mod chain;
 pub mod conventions;
 pub mod limits;
 pub mod model;
+pub mod parking;
 pub mod space;
 pub mod tool;
 
@@ -15,4 +16,5 @@ pub use calibration::{Calibration, CalibrationError, Goal, JointCalibration, Joi
 pub use conventions::Convention;
 pub use limits::JointLimits;
 pub use model::{ArmModel, ArmSpec, JointSpec, ModelError};
+pub use parking::{AfterStop, Parking};
 pub use space::{Block, MAX_BOXES, Space};

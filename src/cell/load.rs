@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::arm::Parking;
 use crate::arm::calibration::{Calibration, JointSpan};
 use crate::arm::model::{ArmModel, ArmSpec, JointSpec};
 use crate::units::{JointVec, Rad};
@@ -15,6 +16,8 @@ pub struct Arm {
     pub model: ArmModel,
     /// Counts and radians.
     pub calibration: Calibration,
+    /// Where it is put away.
+    pub parking: Option<Parking>,
 }
 
 impl Cell {
@@ -57,7 +60,12 @@ impl Cell {
             .collect();
         let calibration =
             Calibration::load(&self.arm.calibration, &spans).map_err(|e| plain(&e))?;
-        Ok(Arm { model, calibration })
+        let parking = self.parking(&model)?;
+        Ok(Arm {
+            model,
+            calibration,
+            parking,
+        })
     }
 
     /// The joints that have limits, in the order of their ids in the calibration file; what is
@@ -98,42 +106,62 @@ impl Cell {
     /// # Errors
     /// When a joint is missing, unknown, or outside its limits.
     pub fn start_pose(&self, job: &JobSection, arm: &Arm) -> Result<JointVec<Rad>, CellError> {
-        let key = |joint: &str| format!("jobs.{}.start.{joint}", job.name);
-        let names = arm.model.names();
-        if let Some((unknown, _)) = job.start.iter().find(|(name, _)| !names.contains(name)) {
+        let key = format!("jobs.{}.start", job.name);
+        let pose = self.pose(&key, &job.start, &arm.model)?;
+        let missing = |name: &String| {
+            let what = format!("`{key}.{name}` is missing: give every joint a start");
+            CellError::new(&self.file, what)
+        };
+        (pose.iter().zip(arm.model.names()))
+            .map(|(angle, name)| angle.ok_or_else(|| missing(name)))
+            .collect()
+    }
+
+    /// Where the arm is put away, in its joint order; `None` when the cell has no such place.
+    fn parking(&self, model: &ArmModel) -> Result<Option<Parking>, CellError> {
+        let section = self.parking.as_ref();
+        let parking = section.map(|section| {
+            Ok(Parking {
+                pose: self.pose("parking.pose", &section.pose, model)?,
+                speed: section.speed,
+                at_exit: section.at_exit,
+                when_hot: section.when_hot,
+            })
+        });
+        parking.transpose()
+    }
+
+    /// The angles named under `key`, in the arm's joint order.
+    fn pose(
+        &self,
+        key: &str,
+        angles: &[(String, Rad)],
+        model: &ArmModel,
+    ) -> Result<JointVec<Option<Rad>>, CellError> {
+        let names = model.names();
+        if let Some((unknown, _)) = angles.iter().find(|(name, _)| !names.contains(name)) {
             return Err(CellError::new(
                 &self.file,
                 format!(
-                    "`{}`: the arm has no such joint; its joints are {}",
-                    key(unknown),
+                    "`{key}.{unknown}`: the arm has no such joint; its joints are {}",
                     names.join(", ")
                 ),
             ));
         }
-        names
-            .iter()
-            .zip(arm.model.limits())
+        (names.iter().zip(model.limits()))
             .map(|(name, limits)| {
-                let start = job.start.iter().find(|(joint, _)| joint == name);
-                let Some((_, angle)) = start else {
-                    return Err(CellError::new(
-                        &self.file,
-                        format!("`{}` is missing: give every joint a start", key(name)),
-                    ));
-                };
-                if (limits.lower..=limits.upper).contains(angle) {
-                    Ok(*angle)
-                } else {
-                    Err(CellError::new(
-                        &self.file,
-                        format!(
-                            "`{}` is {}, outside the joint's limits {:.3} to {:.3}",
-                            key(name),
-                            angle.0,
-                            limits.lower.0,
-                            limits.upper.0
-                        ),
-                    ))
+                let angle = angles.iter().find(|(joint, _)| joint == name);
+                match angle {
+                    Some((_, angle)) if !(limits.lower..=limits.upper).contains(angle) => {
+                        Err(CellError::new(
+                            &self.file,
+                            format!(
+                                "`{key}.{name}` is {}, outside the joint's limits {:.3} to {:.3}",
+                                angle.0, limits.lower.0, limits.upper.0
+                            ),
+                        ))
+                    }
+                    found => Ok(found.map(|(_, angle)| *angle)),
                 }
             })
             .collect()

@@ -15,8 +15,10 @@ use super::{
 use crate::units::Rad;
 
 mod limits;
+mod parking;
 
 use limits::{RawLimits, RawMonitors, RawWorkspace, limits, monitors, workspace};
+use parking::{RawParking, parking};
 
 /// What is wrong with a cell file, in one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +55,7 @@ struct RawCell {
     monitors: RawMonitors,
     #[serde(default)]
     workspace: RawWorkspace,
+    parking: Option<RawParking>,
     #[serde(default)]
     cameras: Table<RawCamera>,
     #[serde(default)]
@@ -248,6 +251,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Cell, CellError> {
         limits: limits(&source, raw.limits)?,
         monitors: monitors(&source, &raw.monitors)?,
         workspace: workspace(&source, &raw.workspace)?,
+        parking: raw.parking.map(|raw| parking(&source, raw)).transpose()?,
         cameras: cameras(&source, raw.cameras)?,
         jobs: jobs(&source, folder, raw.jobs)?,
         inference: inference(&source, folder, raw.inference)?,

@@ -126,7 +126,9 @@ enum Command {
     Pause,
     /// Torque off in place: an arm without brakes falls. Support it first.
     Release,
-    /// Stop, hold, and end the controller; torque stays on.
+    /// Go to the park pose and let go there; `estop` stops it on the way.
+    Park,
+    /// Stop, hold (or park, where the cell says so), and end the controller.
     Shutdown,
     /// The real-time half of a controller (started by `run`).
     #[command(hide = true)]
@@ -154,6 +156,7 @@ pub fn main() -> ExitCode {
         }
         Command::Pause => operator::ask(socket, operator::Verb::Pause, cli.json),
         Command::Release => operator::ask(socket, operator::Verb::Release, cli.json),
+        Command::Park => operator::ask(socket, operator::Verb::Park, cli.json),
         Command::Shutdown => operator::ask(socket, operator::Verb::Shutdown, cli.json),
         Command::Guard(args) => guard::run(&args, socket),
     };

@@ -21,6 +21,7 @@ pub(super) enum Verb<'a> {
     Start(Option<&'a str>),
     Pause,
     Release,
+    Park,
     Shutdown,
 }
 
@@ -43,9 +44,13 @@ pub(super) fn ask(socket: Option<&Path>, verb: Verb<'_>, json: bool) -> Outcome 
         }
         Verb::Pause => (Request::Pause, "paused; `surehand start` goes on"),
         Verb::Release => (Request::Release, "torque is off"),
+        Verb::Park => (
+            Request::Park,
+            "the arm goes to its park pose and is let go there; `surehand estop` stops it",
+        ),
         Verb::Shutdown => (
             Request::Shutdown,
-            "the controller stops the arm and ends; torque stays on",
+            "the controller stops the arm and ends; it holds, or is parked where the cell says so",
         ),
     };
     guard.send(&ToGuard::Request(request));

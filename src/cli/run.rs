@@ -262,7 +262,10 @@ impl Voice {
     pub(super) fn exit(&self, end: &End) -> Exit {
         match end {
             End::Finished => Exit::Done,
-            End::Told | End::Stopped(Cause::OperatorStop | Cause::Signal) => Exit::Operator,
+            End::Told
+            | End::Stopped(Cause::OperatorStop | Cause::Shutdown | Cause::Signal | Cause::Parked) => {
+                Exit::Operator
+            }
             End::Stopped(_) => Exit::SafeStop,
         }
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::operator::Guard;
 use super::{Exit, Outcome, output};
-use crate::messages::{Mode, Names, Percentiles, Status};
+use crate::messages::{Names, Percentiles, Status};
 
 /// More missed ticks than this share, over ten seconds, is an alarm.
 const MISSED_ALARM: f64 = 0.01;
@@ -76,7 +76,7 @@ fn document(status: &Status) -> Value {
         .collect();
     json!({
         "mode": status.mode.word(),
-        "latched": matches!(status.mode, Mode::Stopped | Mode::Stopping),
+        "latched": status.mode.latched(),
         "cause": cause_text(status),
         "remedy": status.cause.map(|cause| cause.remedy()),
         "job": runner.map(|r| r.job.as_str()).filter(|job| !job.is_empty()),

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::arm::ArmModel;
+use crate::arm::{ArmModel, Parking};
 use crate::control::clearance::Clearance;
 use crate::units::{Celsius, JointVec, Rad, RadPerSec, Volts};
 
@@ -25,6 +25,8 @@ pub struct CoreConfig {
     pub monitors: MonitorConfig,
     /// What the arm must not meet.
     pub clearance: Clearance,
+    /// Where torque may go without the arm falling; `None` where there is no such pose.
+    pub parking: Option<Parking>,
 }
 
 /// What a plan must satisfy to be admitted.
@@ -140,6 +142,7 @@ impl CoreConfig {
             plans: PlanRules::default(),
             monitors: MonitorConfig::default(),
             clearance: Clearance::default(),
+            parking: None,
         }
     }
 
@@ -181,6 +184,33 @@ impl CoreConfig {
         });
         if !following {
             return wrong("the following errors", "one for each joint, above zero");
+        }
+        if let Some(parking) = &self.parking {
+            if !(parking.speed > 0.0 && parking.speed <= 1.0) {
+                return wrong("the parking speed", "a share above 0, at most 1");
+            }
+            let inside = parking
+                .pose
+                .iter()
+                .zip(self.model.limits())
+                .all(|(at, limits)| {
+                    at.is_none_or(|at| (limits.lower..=limits.upper).contains(&at))
+                });
+            if parking.pose.len() != self.model.len() || !inside {
+                return wrong(
+                    "the park pose",
+                    "a position inside its limits for each joint",
+                );
+            }
+            let whole: JointVec<Rad> = parking.pose.iter().copied().flatten().collect();
+            let clear = whole.len() < self.model.len()
+                || self.clearance.of(&self.model, &whole).least() >= 0.0;
+            if !clear {
+                return wrong(
+                    "the park pose",
+                    "one clear of walls, boxes and the arm itself",
+                );
+            }
         }
         Ok(())
     }

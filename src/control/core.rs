@@ -7,11 +7,13 @@
 
 use std::time::Duration;
 
+use crate::arm::AfterStop;
 use crate::control::config::{ConfigError, CoreConfig};
 use crate::control::io::{Inputs, Link, Step, TorqueAct};
 use crate::control::limiter::{JointCommand, Limiter, Measured};
 use crate::control::mode::{self, Event, Torque};
-use crate::control::monitor::{Monitor, runner_lost};
+use crate::control::monitor::{Heat, Monitor, runner_lost};
+use crate::control::park::{Onward, Park};
 use crate::control::plan::{PlanFollower, Sample};
 use crate::messages::{Cause, Mode, Refusal, Request};
 use crate::units::{JointVec, MonoTime, Rad};
@@ -36,13 +38,17 @@ pub struct Core {
     /// `None` until every joint was read once: before that there is nothing to command.
     limiter: Option<Limiter>,
     mode: Mode,
-    /// The first cause of the stop; `Some` exactly while `Stopping` or `Stopped`.
+    /// The way to the park pose, where the cell has one.
+    park: Option<Box<Park>>,
+    /// It was on that way since torque was last given back for work: once is enough.
+    was_put_away: bool,
+    /// The first cause of the stop; `Some` exactly while `Stopping`, `Stopped` or `Parking`.
     cause: Option<Cause>,
     torque: Torque,
     act: TorqueAct,
     link: Link,
-    /// Something that must stop the arm was found in this very tick.
-    finding: bool,
+    /// What must stop the arm by itself and was found in this very tick.
+    found: Option<Cause>,
     /// Time the loop itself was held up since the runner was last heard.
     held_up: Duration,
     running_since: MonoTime,
@@ -69,14 +75,17 @@ impl Core {
         Ok(Core {
             monitor: Monitor::new(&config),
             follower: PlanFollower::new(&config),
+            park: (config.parking.as_ref())
+                .map(|parking| Box::new(Park::new(parking, config.model.limits()))),
             config,
             limiter: None,
             mode: Mode::Stopped,
+            was_put_away: false,
             cause: Some(boot),
             torque,
             act: TorqueAct::Keep,
             link: Link::Absent,
-            finding: false,
+            found: None,
             held_up: Duration::ZERO,
             running_since: MonoTime::default(),
             at_rest_since: None,
@@ -155,7 +164,7 @@ impl Core {
     /// Everything that may stop the arm by itself.
     fn watch(&mut self, inputs: &Inputs<'_>) {
         self.counters.ticks = self.counters.ticks.saturating_add(1);
-        let servo = self.monitor.observe(inputs);
+        let servo = self.monitor.observe(inputs, self.heat());
         let following = match (&self.limiter, self.torque) {
             (Some(limiter), Torque::On) => self
                 .monitor
@@ -181,24 +190,33 @@ impl Core {
         }
         let runner = match self.mode {
             Mode::Running => self.runner_lost(inputs),
-            Mode::Holding => died.then_some(Cause::RunnerDied),
+            Mode::Holding | Mode::Parking => died.then_some(Cause::RunnerDied),
             Mode::Stopped | Mode::Idle | Mode::Stopping => None,
         };
+        // The way to the park pose needs no camera and no policy.
         let told = match self.mode {
             Mode::Running | Mode::Holding => inputs.signals.trip,
-            Mode::Stopped | Mode::Idle | Mode::Stopping => None,
+            Mode::Stopped | Mode::Idle | Mode::Stopping | Mode::Parking => None,
         };
         let restarted = inputs
             .restarted
             .map(|joint| Cause::ServoRestarted { joint });
         let found = restarted.or(servo).or(following);
-        self.finding = found.is_some();
+        self.found = found;
         if let Some(cause) = found.or(told).or(runner) {
             self.latch(Event::Trip, cause);
         }
-        if inputs.signals.told_to_end {
-            self.ending = true;
+        // A second signal changes nothing about an end that is under way.
+        if inputs.signals.told_to_end && !std::mem::replace(&mut self.ending, true) {
             self.latch(Event::Stop, Cause::Signal);
+        }
+    }
+
+    /// Hot as it is, an arm that is being put away for it is let go soonest by going on.
+    fn heat(&self) -> Heat {
+        match (self.mode, self.cause) {
+            (Mode::Parking, Some(Cause::Overheat { .. })) => Heat::Known,
+            _ => Heat::Stops,
         }
     }
 
@@ -214,15 +232,31 @@ impl Core {
         match request {
             Request::Stop => self.latch(Event::Stop, Cause::OperatorStop),
             Request::Shutdown => {
-                self.ending = true;
-                self.latch(Event::Stop, Cause::OperatorStop);
+                // A second one changes nothing about an end that is under way.
+                if !std::mem::replace(&mut self.ending, true) {
+                    self.latch(Event::Stop, Cause::Shutdown);
+                }
             }
-            Request::Reset | Request::Enable | Request::Start if self.ending => {
+            Request::Reset | Request::Enable | Request::Start | Request::Park if self.ending => {
                 return Err(Refusal::WrongMode);
+            }
+            Request::Park => {
+                if self.park.is_none() {
+                    return Err(Refusal::NoParkPose);
+                }
+                // Out of a latch nothing moves on anybody's word but a reset and a start.
+                if self.mode == Mode::Stopped {
+                    return Err(Refusal::WrongMode);
+                }
+                let after = mode::next(self.mode, Event::Park, self.torque)?;
+                if self.mode != after {
+                    self.cause = Some(Cause::Parked);
+                    self.go_park();
+                }
             }
             Request::Reset => {
                 let after = mode::next(self.mode, Event::Reset, self.torque)?;
-                if !self.monitor.healthy() || self.finding || self.runner_missing(inputs) {
+                if !self.monitor.healthy() || self.found.is_some() || self.runner_missing(inputs) {
                     return Err(Refusal::CausePresent);
                 }
                 self.cause = None;
@@ -352,6 +386,7 @@ impl Core {
     fn target(&mut self, now: MonoTime) -> Option<JointVec<Rad>> {
         match self.mode {
             Mode::Running => {}
+            Mode::Parking => return self.towards_park(now),
             Mode::Stopped | Mode::Idle | Mode::Holding | Mode::Stopping => return None,
         }
         let limiter = self.limiter.as_ref()?;
@@ -376,6 +411,65 @@ impl Core {
         }
     }
 
+    /// Where the way to the park pose wants the joints. Torque goes when the arm is there.
+    fn towards_park(&mut self, now: MonoTime) -> Option<JointVec<Rad>> {
+        let (park, limiter) = (self.park.as_mut()?, self.limiter.as_ref()?);
+        let (model, clearance) = (&self.config.model, &self.config.clearance);
+        let present = limiter.command().positions();
+        let here = clearance.of(model, &present);
+        let left = |joints: &JointVec<Rad>| {
+            let room = clearance.of(model, joints);
+            // An arm that stands without room may go where it has no less.
+            if room.no_worse_than(&here) {
+                room.least().max(0.0)
+            } else {
+                room.least()
+            }
+        };
+        let at_rest = limiter.at_rest() && self.monitor.standing();
+        match park.next(now, &present, at_rest, &left, clearance.reach()) {
+            Onward::Stand => None,
+            Onward::Target(target) => Some(target),
+            Onward::NoWay => {
+                self.latch(Event::Trip, Cause::NoWayToPark);
+                None
+            }
+            Onward::Arrived => {
+                if let Ok(after) = mode::next(self.mode, Event::Parked, self.torque) {
+                    self.torque = Torque::Off;
+                    self.act = TorqueAct::Release;
+                    self.enter(after);
+                }
+                None
+            }
+        }
+    }
+
+    fn go_park(&mut self) {
+        if let Ok(after) = mode::next(self.mode, Event::Park, self.torque)
+            && let Some(park) = &mut self.park
+        {
+            park.begin();
+            self.was_put_away = true;
+            self.enter(after);
+        }
+    }
+
+    /// Whether this stop, now that the arm stands, goes on to the park pose.
+    fn parks_after_stop(&self) -> bool {
+        let Some(parking) = &self.config.parking else {
+            return false;
+        };
+        let wanted = match self.cause {
+            Some(Cause::Shutdown | Cause::Signal) => parking.at_exit,
+            Some(Cause::Overheat { .. }) => parking.when_hot,
+            _ => AfterStop::Hold,
+        };
+        let only_hot = matches!(self.found, None | Some(Cause::Overheat { .. }));
+        let able = self.torque == Torque::On && only_hot && self.monitor.movable();
+        wanted == AfterStop::Park && able && !self.was_put_away
+    }
+
     fn starve(&mut self) {
         self.counters.plans_starved = self.counters.plans_starved.saturating_add(1);
         let cause = self
@@ -386,7 +480,7 @@ impl Core {
 
     /// A plan that leads into something, and does not lead away again, is a stop.
     fn hemmed_in(&mut self, now: MonoTime) {
-        let hemmed = self.mode == Mode::Running
+        let hemmed = matches!(self.mode, Mode::Running | Mode::Parking)
             && (self.limiter.as_ref()).is_some_and(|limiter| limiter.hemmed() && limiter.at_rest());
         if !hemmed {
             self.hemmed_since = None;
@@ -408,15 +502,21 @@ impl Core {
         let waited = now.secs_from(since) >= self.config.monitors.settle.as_secs_f64();
         if (waited || self.monitor.standing())
             && let Ok(after) = mode::next(self.mode, Event::AtRest, self.torque)
+            && self.mode != after
         {
             self.mode = after;
+            if self.parks_after_stop() {
+                self.go_park();
+            }
         }
     }
 
     /// A trip or a stop: the first cause is kept, and nothing shortens a stop under way.
     fn latch(&mut self, event: Event, cause: Cause) {
         if let Ok(after) = mode::next(self.mode, event, self.torque) {
-            self.cause = self.cause.or(Some(cause));
+            // What goes wrong on the way to the park pose says more than why it was gone there.
+            let in_order = self.mode == Mode::Parking && self.cause.is_some_and(Cause::in_order);
+            self.cause = self.cause.filter(|_| !in_order).or(Some(cause));
             self.enter(after);
         }
     }
@@ -424,6 +524,7 @@ impl Core {
     /// Every change of mode empties what is left of plans, but for a plan's own running.
     fn enter(&mut self, mode: Mode) {
         self.mode = mode;
+        self.was_put_away &= mode.latched();
         if mode != Mode::Running {
             self.follower.clear();
             self.last_refusal = None;

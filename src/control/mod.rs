@@ -22,7 +22,9 @@ mod io;
 mod limiter;
 mod mode;
 mod monitor;
+mod park;
 mod plan;
+mod route;
 #[cfg(test)]
 mod testing;
 

@@ -8,7 +8,10 @@
 //!   │ at rest                  └─┼────── release ─────────┘ └──── pause ─────────────┤
 //!   │                            │ trip, stop (limp: at rest already)                │
 //!   ├────────────────────────────┘                                                   │
-//!  Stopping ◄───────── trip, stop: from Holding and Running ─────────────────────────┘
+//!  Stopping ◄──── trip, stop: from Holding, Running and Parking ─────────────────────┘
+//!
+//!  Parking: from Holding and Running when an operator asks, from Stopped (torque on) when the cell
+//!  says so for this kind of stop; arrived, with torque off ─► Stopped
 //! ```
 //!
 //! What is not drawn is refused, or leaves the mode as it is. `models/guard.pml` is the model of
@@ -48,6 +51,10 @@ pub(crate) enum Event {
     Trip,
     /// The arm came to rest.
     AtRest,
+    /// The arm is to go to its park pose and let go there: stop category 1.
+    Park,
+    /// It stands at its park pose, and torque is off.
+    Parked,
 }
 
 /// The mode after `event`, or why it can't be.
@@ -60,33 +67,57 @@ pub(crate) fn next(mode: Mode, event: Event, torque: Torque) -> Result<Mode, Ref
             Torque::On => Mode::Holding,
             Torque::Off => Mode::Idle,
         }),
-        (Mode::Stopped, Event::Stop | Event::Release | Event::Trip | Event::AtRest) => {
-            Ok(Mode::Stopped)
-        }
+        (
+            Mode::Stopped,
+            Event::Stop | Event::Release | Event::Trip | Event::AtRest | Event::Parked,
+        ) => Ok(Mode::Stopped),
+        (Mode::Stopped, Event::Park) => match torque {
+            Torque::On => Ok(Mode::Parking),
+            Torque::Off => Err(Refusal::WrongMode),
+        },
         (Mode::Stopped, Event::Enable | Event::Start | Event::Pause) => Err(Refusal::WrongMode),
 
         (Mode::Idle, Event::Enable) => Ok(Mode::Holding),
         (Mode::Idle, Event::Stop | Event::Trip) => Ok(Mode::Stopped),
-        (Mode::Idle, Event::Release | Event::AtRest) => Ok(Mode::Idle),
-        (Mode::Idle, Event::Reset | Event::Start | Event::Pause) => Err(Refusal::WrongMode),
+        (Mode::Idle, Event::Release | Event::AtRest | Event::Parked) => Ok(Mode::Idle),
+        (Mode::Idle, Event::Reset | Event::Start | Event::Pause | Event::Park) => {
+            Err(Refusal::WrongMode)
+        }
 
         (Mode::Holding, Event::Start) => Ok(Mode::Running),
-        (Mode::Holding, Event::Enable | Event::Pause | Event::AtRest) => Ok(Mode::Holding),
+        (Mode::Holding, Event::Enable | Event::Pause | Event::AtRest | Event::Parked) => {
+            Ok(Mode::Holding)
+        }
+        (Mode::Holding, Event::Park) => Ok(Mode::Parking),
         (Mode::Holding, Event::Stop | Event::Trip) => Ok(Mode::Stopping),
         (Mode::Holding, Event::Release) => Ok(Mode::Idle),
         (Mode::Holding, Event::Reset) => Err(Refusal::WrongMode),
 
         (Mode::Running, Event::Pause) => Ok(Mode::Holding),
         (Mode::Running, Event::Stop | Event::Trip) => Ok(Mode::Stopping),
-        (Mode::Running, Event::AtRest) => Ok(Mode::Running),
+        (Mode::Running, Event::AtRest | Event::Parked) => Ok(Mode::Running),
+        (Mode::Running, Event::Park) => Ok(Mode::Parking),
         (Mode::Running, Event::Reset | Event::Enable | Event::Start | Event::Release) => {
             Err(Refusal::WrongMode)
         }
 
         (Mode::Stopping, Event::AtRest) => Ok(Mode::Stopped),
-        (Mode::Stopping, Event::Stop | Event::Trip) => Ok(Mode::Stopping),
+        (Mode::Stopping, Event::Stop | Event::Trip | Event::Parked) => Ok(Mode::Stopping),
         (
             Mode::Stopping,
+            Event::Reset
+            | Event::Enable
+            | Event::Start
+            | Event::Pause
+            | Event::Release
+            | Event::Park,
+        ) => Err(Refusal::WrongMode),
+
+        (Mode::Parking, Event::Stop | Event::Trip) => Ok(Mode::Stopping),
+        (Mode::Parking, Event::Parked) => Ok(Mode::Stopped),
+        (Mode::Parking, Event::AtRest | Event::Park) => Ok(Mode::Parking),
+        (
+            Mode::Parking,
             Event::Reset | Event::Enable | Event::Start | Event::Pause | Event::Release,
         ) => Err(Refusal::WrongMode),
     }
@@ -100,25 +131,28 @@ mod tests {
     /// The table once more, written by hand from the rules: a mode, `=` for the same one, `.` for
     /// a refusal.
     const TABLE: &str = "
-        mode     torque  reset    enable   start    pause    stop      release  trip      at_rest
-        stopped  off     idle     .        .        .        =         =        =         =
-        stopped  on      holding  .        .        .        =         =        =         =
-        idle     off     .        holding  .        .        stopped   =        stopped   =
-        idle     on      .        holding  .        .        stopped   =        stopped   =
-        holding  off     .        =        running  =        stopping  idle     stopping  =
-        holding  on      .        =        running  =        stopping  idle     stopping  =
-        running  off     .        .        .        holding  stopping  .        stopping  =
-        running  on      .        .        .        holding  stopping  .        stopping  =
-        stopping off     .        .        .        .        =         .        =         stopped
-        stopping on      .        .        .        .        =         .        =         stopped
+        mode     torque  reset    enable   start    pause    stop      release  trip      at_rest  park     parked
+        stopped  off     idle     .        .        .        =         =        =         =        .        =
+        stopped  on      holding  .        .        .        =         =        =         =        parking  =
+        idle     off     .        holding  .        .        stopped   =        stopped   =        .        =
+        idle     on      .        holding  .        .        stopped   =        stopped   =        .        =
+        holding  off     .        =        running  =        stopping  idle     stopping  =        parking  =
+        holding  on      .        =        running  =        stopping  idle     stopping  =        parking  =
+        running  off     .        .        .        holding  stopping  .        stopping  =        parking  =
+        running  on      .        .        .        holding  stopping  .        stopping  =        parking  =
+        stopping off     .        .        .        .        =         .        =         stopped  .        =
+        stopping on      .        .        .        .        =         .        =         stopped  .        =
+        parking  off     .        .        .        .        stopping  .        stopping  =        =        stopped
+        parking  on      .        .        .        .        stopping  .        stopping  =        =        stopped
     ";
 
-    const MODES: [Mode; 5] = [
+    const MODES: [Mode; 6] = [
         Mode::Stopped,
         Mode::Idle,
         Mode::Holding,
         Mode::Running,
         Mode::Stopping,
+        Mode::Parking,
     ];
 
     fn mode_of(word: &str) -> Mode {
@@ -135,6 +169,8 @@ mod tests {
             "release" => Event::Release,
             "trip" => Event::Trip,
             "at_rest" => Event::AtRest,
+            "park" => Event::Park,
+            "parked" => Event::Parked,
             other => panic!("no event: {other}"),
         }
     }
@@ -169,7 +205,7 @@ mod tests {
                 assert!(seen.insert((mode, *word, row[1])), "{mode}, {word} twice");
             }
         }
-        assert_eq!(seen.len(), MODES.len() * 8 * 2, "a case is missing");
+        assert_eq!(seen.len(), MODES.len() * 10 * 2, "a case is missing");
     }
 
     fn any_event() -> impl Strategy<Value = Event> {
@@ -182,6 +218,8 @@ mod tests {
             Just(Event::Release),
             Just(Event::Trip),
             Just(Event::AtRest),
+            Just(Event::Park),
+            Just(Event::Parked),
         ]
     }
 
@@ -189,7 +227,11 @@ mod tests {
         #[test]
         fn after_a_trip_only_reset_then_start_leads_to_motion(
             from in prop_oneof![
-                Just(Mode::Idle), Just(Mode::Holding), Just(Mode::Running), Just(Mode::Stopping)
+                Just(Mode::Idle),
+                Just(Mode::Holding),
+                Just(Mode::Running),
+                Just(Mode::Stopping),
+                Just(Mode::Parking),
             ],
             events in prop::collection::vec((any_event(), any::<bool>()), 0..40),
         ) {

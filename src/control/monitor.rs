@@ -17,6 +17,15 @@ use crate::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, Volts};
 /// A blocked joint's goal stands at its whole stopping distance: this share of it is an error.
 const FOLLOWING_SHARE: f64 = 0.9;
 
+/// Whether a servo that is too hot is news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heat {
+    /// It stops the arm.
+    Stops,
+    /// It has, and the arm is being put away for it.
+    Known,
+}
+
 /// What is known of the arm.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Monitor {
@@ -56,14 +65,15 @@ impl Monitor {
         }
     }
 
-    /// Takes in this tick's readings; the first finding that must stop the arm.
-    pub(crate) fn observe(&mut self, inputs: &Inputs<'_>) -> Option<Cause> {
+    /// Takes in this tick's readings; the first finding that must stop the arm. A heat that is
+    /// `known` and being seen to is no finding.
+    pub(crate) fn observe(&mut self, inputs: &Inputs<'_>, heat: Heat) -> Option<Cause> {
         let config = self.config;
         let mut finding = self.timing(inputs);
         let readings = inputs.joints.iter().copied();
         let readings = readings.chain(std::iter::repeat(JointReading::default()));
         for ((joint, watch), reading) in (0..).zip(self.joints.iter_mut()).zip(readings) {
-            let found = watch.observe(joint, &reading, inputs.now, &config);
+            let found = watch.observe(joint, &reading, inputs.now, &config, heat);
             finding = finding.or(found);
         }
         finding
@@ -136,6 +146,14 @@ impl Monitor {
         self.plausible() && self.joints.iter().all(|watch| watch.healthy(&self.config))
     }
 
+    /// Whether every joint can be moved, hot as it may be: read just now, without an error, well
+    /// supplied, and where it was sent.
+    #[must_use]
+    pub(crate) fn movable(&self) -> bool {
+        let ready = |watch: &Watch| watch.healthy_but_for_heat(&self.config);
+        self.plausible() && self.joints.iter().all(ready)
+    }
+
     /// The next tick may come late: switching torque on waits for every servo to confirm.
     pub(crate) fn excuse_next(&mut self) {
         self.last_tick = None;
@@ -203,6 +221,7 @@ impl Watch {
         reading: &JointReading,
         now: MonoTime,
         config: &MonitorConfig,
+        heat: Heat,
     ) -> Option<Cause> {
         self.fresh = false;
         self.rebased = false;
@@ -221,7 +240,7 @@ impl Watch {
                 self.voltage = voltage;
                 let jump = self.position(position, velocity, now, config);
                 jump.map(|step| Cause::EncoderJump { joint, step })
-                    .or_else(|| self.servo(joint, config))
+                    .or_else(|| self.servo(joint, config, heat))
             }
             JointReading::Fresh { .. } => self.missed(joint, ReadFault::Corrupt, config),
             JointReading::Missing(fault) => self.missed(joint, fault, config),
@@ -278,7 +297,7 @@ impl Watch {
         jumped.then_some(step)
     }
 
-    fn servo(&mut self, joint: u8, config: &MonitorConfig) -> Option<Cause> {
+    fn servo(&mut self, joint: u8, config: &MonitorConfig, heat: Heat) -> Option<Cause> {
         let count = |count: &mut u8, out: bool| {
             *count = if out { count.saturating_add(1) } else { 0 };
             *count >= config.out_of_range
@@ -291,7 +310,7 @@ impl Watch {
                 joint,
                 bits: self.errors,
             })
-        } else if too_hot {
+        } else if too_hot && heat == Heat::Stops {
             Some(Cause::Overheat {
                 joint,
                 celsius: self.temperature.0,
@@ -316,10 +335,10 @@ impl Watch {
     }
 
     fn healthy(&self, config: &MonitorConfig) -> bool {
-        self.fresh
-            && self.errors == 0
-            && !self.is_hot(config)
-            && !self.is_unpowered(config)
-            && self.lags_since.is_none()
+        self.healthy_but_for_heat(config) && !self.is_hot(config)
+    }
+
+    fn healthy_but_for_heat(&self, config: &MonitorConfig) -> bool {
+        self.fresh && self.errors == 0 && !self.is_unpowered(config) && self.lags_since.is_none()
     }
 }

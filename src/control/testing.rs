@@ -224,7 +224,7 @@ impl Rig {
             TorqueAct::Enable => self.torque = true,
             TorqueAct::Release => self.torque = false,
         }
-        let latched = matches!(step.mode, Mode::Stopped | Mode::Stopping);
+        let latched = step.mode.latched();
         assert_eq!(latched, step.cause.is_some(), "cause {:?}", step.cause);
         if step.mode != Mode::Running {
             assert_eq!(step.plan_id, 0, "every stop empties plans");

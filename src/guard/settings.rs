@@ -46,6 +46,7 @@ pub fn core_config(cell: &Cell, arm: &Arm, realtime: bool) -> CoreConfig {
             ..standard
         },
         clearance: Clearance::new(&arm.model, cell.workspace.clone()),
+        parking: arm.parking,
         ..CoreConfig::new(arm.model.clone(), period)
     }
 }

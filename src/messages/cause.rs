@@ -46,6 +46,12 @@ pub enum Cause {
     PlanRanOut,
     /// Somebody asked for a stop.
     OperatorStop,
+    /// Somebody asked for the controller to end.
+    Shutdown,
+    /// Somebody had the arm parked.
+    Parked,
+    /// No way to the park pose was found.
+    NoWayToPark,
     /// The guard was told to end by a signal.
     Signal,
     /// The policy put out NaN or an infinity.
@@ -195,11 +201,22 @@ pub enum Refusal {
     WrongProtocol,
     /// Only the runner may send that.
     NotTheRunner,
+    /// The cell has no park pose.
+    NoParkPose,
     /// All connection slots are taken.
     Full,
 }
 
 impl Cause {
+    /// Whether somebody wanted it so: nothing is wrong with the arm.
+    #[must_use]
+    pub fn in_order(self) -> bool {
+        matches!(
+            self,
+            Cause::Boot | Cause::OperatorStop | Cause::Shutdown | Cause::Signal | Cause::Parked
+        )
+    }
+
     /// One line: what happened, with numbers and names.
     #[must_use]
     pub fn text(&self, names: &Names<'_>) -> String {
@@ -212,6 +229,9 @@ impl Cause {
             }
             Cause::PlanRanOut => "the plan ran out and no new one came".into(),
             Cause::OperatorStop => "an operator asked for a stop".into(),
+            Cause::Shutdown => "the controller was told to end".into(),
+            Cause::Parked => "an operator had the arm parked".into(),
+            Cause::NoWayToPark => "no free way to the park pose was found".into(),
             Cause::Signal => "the controller was told to end by a signal".into(),
             Cause::PolicyNotFinite => "the policy put out NaN or an infinity".into(),
             Cause::PolicyFailed => "the policy could not be run".into(),
@@ -283,7 +303,13 @@ impl Cause {
             Cause::PlanRanOut | Cause::PolicyFailed => {
                 "see in the log why inference fell behind, then `surehand reset` and start again"
             }
-            Cause::OperatorStop | Cause::Signal => {
+            Cause::Parked => {
+                "it is limp where it was put; when the cell is clear, `surehand reset` and `surehand enable`"
+            }
+            Cause::NoWayToPark => {
+                "move the arm by hand or by a job to where the way is free, or correct [parking] and [workspace], then `surehand reset`"
+            }
+            Cause::OperatorStop | Cause::Shutdown | Cause::Signal => {
                 "when the cell is clear, `surehand reset` and start again"
             }
             Cause::PolicyNotFinite => {
@@ -360,6 +386,7 @@ impl Refusal {
             Refusal::RunnerPresent => "another runner is connected".into(),
             Refusal::WrongProtocol => "the other end is of another version".into(),
             Refusal::NotTheRunner => "only the runner may send that".into(),
+            Refusal::NoParkPose => "the cell file has no [parking] pose".into(),
             Refusal::Full => "all connections of the guard are taken".into(),
         }
     }

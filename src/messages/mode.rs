@@ -16,9 +16,20 @@ pub enum Mode {
     Running,
     /// Decelerating towards `Stopped`.
     Stopping,
+    /// Going to the park pose to let go there; then `Stopped`, limp.
+    Parking,
 }
 
 impl Mode {
+    /// Whether only a reset leads on: the arm has stopped, is stopping, or is being put away.
+    #[must_use]
+    pub fn latched(self) -> bool {
+        match self {
+            Mode::Stopped | Mode::Stopping | Mode::Parking => true,
+            Mode::Idle | Mode::Holding | Mode::Running => false,
+        }
+    }
+
     /// The mode as one lower-case word.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -28,6 +39,7 @@ impl Mode {
             Mode::Holding => "holding",
             Mode::Running => "running",
             Mode::Stopping => "stopping",
+            Mode::Parking => "parking",
         }
     }
 }

@@ -207,22 +207,38 @@ impl Runner {
             job::run(&self.plan, &mut arm, planner, judge, told_to_end, events)
                 .map_err(RunError::Hardware)
         });
-        let status = self.end();
+        let status = self.end(events);
         let (end, tally) = outcome?;
         Ok(Summary { end, tally, status })
     }
 
-    /// Stops the arm, lets it hold, ends the guard. Gives the guard's last status.
-    fn end(mut self) -> Option<Box<crate::messages::Status>> {
+    /// Stops the arm, lets it hold or be parked, ends the guard. Gives the guard's last status.
+    fn end(mut self, events: &mut dyn FnMut(Event)) -> Option<Box<crate::messages::Status>> {
         let link = self.current();
         let status = link.status(ANSWER);
         // A guard that is gone already has nothing left to be asked.
         let _ = link.request(Request::Shutdown, ANSWER);
-        if !self.guard.wait_end(STANDING) {
-            tracing::error!(
-                "the guard (process {}) has not ended; it holds the arm",
-                link.guard_pid
-            );
+        let mut began = Instant::now();
+        let mut told = false;
+        while !self.guard.wait_end(Duration::from_millis(50)) {
+            if link
+                .latest()
+                .is_some_and(|latest| latest.mode == Mode::Parking)
+            {
+                // However long the way is: what goes wrong on it is a stop.
+                began = Instant::now();
+                if !std::mem::replace(&mut told, true) {
+                    let cause = link.latest().and_then(|latest| latest.cause);
+                    events(Event::Mode(Mode::Parking, cause));
+                }
+            }
+            if began.elapsed() > STANDING {
+                tracing::error!(
+                    "the guard (process {}) has not ended; it holds the arm",
+                    link.guard_pid
+                );
+                break;
+            }
         }
         status
     }

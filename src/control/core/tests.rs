@@ -6,6 +6,7 @@ use crate::messages::{Cause, Mode, Refusal, Request, ToolSetpoint, Waypoints};
 use crate::units::{Celsius, JointVec, MonoTime, Rad, Volts};
 
 mod modes;
+mod parking;
 mod plans;
 mod properties;
 mod stops;
