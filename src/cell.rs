@@ -114,6 +114,12 @@ pub struct MotionLimits {
 pub struct MonitorSection {
     /// A servo hotter than this stops the arm.
     pub max_temperature: Celsius,
+    /// Above this the arm goes more slowly, the hotter the more so.
+    pub slow_above: Celsius,
+    /// Below this supply the arm goes more slowly, the lower the more so.
+    pub slow_below: Volts,
+    /// Share of its stall torque that a servo may give for more than a second.
+    pub max_load: f64,
     /// Lowest supply.
     pub min_voltage: Volts,
     /// Highest supply.

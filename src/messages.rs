@@ -7,14 +7,14 @@
 use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, Volts};
+use crate::units::{Celsius, JointSet, JointVec, MonoTime, Rad, RadPerSec, Volts};
 
 mod cause;
 pub mod channel;
 mod mode;
 pub(crate) use cause::error_bits;
 pub use cause::{Cause, Names, Refusal};
-pub use mode::Mode;
+pub use mode::{Mode, Rung};
 
 /// Both ends must speak the same version; a `Hello` with another one is refused.
 pub const PROTOCOL: u32 = 3;
@@ -329,6 +329,16 @@ pub struct Status {
     pub plans_refused: u64,
     /// Times a plan ran out.
     pub plans_starved: u64,
+    /// Share of the servos' replies that were lost lately, 0…1.
+    pub replies_lost: f64,
+    /// Share of its speed that the arm may have, 0…1: less when a servo is hot or badly supplied.
+    pub ease: f64,
+    /// How far the stop has had to go.
+    pub rung: Rung,
+    /// Joints that drove on when they were told to stop.
+    pub drove_on: JointSet,
+    /// While stopped: joints not confirmed to stand with what they were told.
+    pub not_confirmed: JointSet,
     /// Whether real-time priority was granted.
     pub realtime: bool,
     /// Whether memory was locked.

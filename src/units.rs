@@ -206,6 +206,58 @@ impl<'a, T: Copy> IntoIterator for &'a JointVec<T> {
     }
 }
 
+/// Some of an arm's joints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JointSet(u8);
+
+impl JointSet {
+    /// The first `joints` joints.
+    #[must_use]
+    pub fn all(joints: usize) -> JointSet {
+        let mut all = JointSet::default();
+        (0..joints).for_each(|joint| all.insert(joint));
+        all
+    }
+
+    /// Adds joint `index`; one beyond [`MAX_JOINTS`] is none.
+    pub fn insert(&mut self, index: usize) {
+        self.0 |= Self::bit(index);
+    }
+
+    /// Takes joint `index` out.
+    pub fn remove(&mut self, index: usize) {
+        self.0 &= !Self::bit(index);
+    }
+
+    /// Whether joint `index` is one of them.
+    #[must_use]
+    pub fn contains(self, index: usize) -> bool {
+        self.0 & Self::bit(index) != 0
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// These and those.
+    #[must_use]
+    pub fn union(self, other: JointSet) -> JointSet {
+        JointSet(self.0 | other.0)
+    }
+
+    /// Their indices, in order.
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        (0..MAX_JOINTS).filter(move |index| self.contains(*index))
+    }
+
+    fn bit(index: usize) -> u8 {
+        if index < MAX_JOINTS { 1 << index } else { 0 }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,6 +267,16 @@ mod tests {
         let mut vec = JointVec::repeat(1, MAX_JOINTS);
         assert_eq!(vec.push(2), Err(2));
         assert_eq!(vec.len(), MAX_JOINTS);
+    }
+
+    #[test]
+    fn a_set_of_joints_holds_what_was_put_in_and_nothing_else() {
+        let mut set = JointSet::all(3);
+        set.remove(1);
+        set.insert(MAX_JOINTS);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [0, 2]);
+        assert!(set.contains(2) && !set.contains(1) && !set.contains(MAX_JOINTS));
+        assert!(JointSet::all(MAX_JOINTS).contains(MAX_JOINTS - 1));
     }
 
     #[test]

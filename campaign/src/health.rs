@@ -90,12 +90,13 @@ impl Health {
     }
 
     /// Whether `demand` is for heat and nothing else.
-    pub(crate) fn only_hot(&self, demand: &Demand) -> bool {
+    pub(crate) fn only_hot(&self, demand: &Demand, config: &CoreConfig) -> bool {
         let joint = match demand {
             Demand::Servo(joint) => self.joints.get(*joint),
             Demand::Unread(_) | Demand::Restarted(_) | Demand::Jump(_) | Demand::HeldUp => None,
         };
-        joint.is_some_and(|joint| joint.too_hot && !joint.errors && !joint.wrong_supply)
+        let unpowered = |joint: &Joint| joint.unpowered >= u32::from(config.monitors.out_of_range);
+        joint.is_some_and(|joint| joint.too_hot && !joint.errors && !unpowered(joint))
     }
 
     /// What forbids a reset or an enable now.

@@ -311,7 +311,9 @@ impl Observer {
         }
         let parking = step.mode == Mode::Parking;
         let expected = parking && matches!(step.cause, Some(Cause::Overheat { .. }));
-        if let Some(demand) = demand.filter(|demand| !(expected && self.health.only_hot(demand))) {
+        if let Some(demand) =
+            demand.filter(|demand| !(expected && self.health.only_hot(demand, &self.config)))
+        {
             return broken(
                 "what must stop the arm stops it at once",
                 format!("{demand:?}, and it is {}", step.mode),
@@ -511,7 +513,8 @@ impl Observer {
                 goal: goal.0,
                 measured: measured.position.0,
                 rebased: self.health.rebased(joint),
-                driven,
+                // The push is taken off what blocked a joint.
+                driven: driven || (step.mode == Mode::Stopping && step.eased.contains(joint)),
             };
             motion.step(&tick).map_err(|found| Broken {
                 detail: format!("joint {joint}: {}", found.detail),
@@ -532,7 +535,9 @@ impl Observer {
         let limits = self.config.model.limits().iter();
         let longest = limits.map(|limits| Law::of(limits).stopping_secs());
         let brake = longest.fold(0.0, f64::max);
-        let secs = brake + self.config.monitors.settle.as_secs_f64();
+        // Taking the push off a blocked joint is one more move.
+        let moves = if step.eased.is_empty() { 1.0 } else { 3.0 };
+        let secs = moves * brake + self.config.monitors.settle.as_secs_f64();
         let patience = secs / self.config.period.as_secs_f64() + 5.0;
         if f64::from(self.stopping) > patience {
             return broken(

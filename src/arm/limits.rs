@@ -18,6 +18,18 @@ pub struct JointLimits {
 }
 
 impl JointLimits {
+    /// The time a stop from full speed takes at the jerk limit, seconds: `v/a + a/j`, and
+    /// `2 √(v/j)` where full deceleration is never reached.
+    #[must_use]
+    pub fn stopping_secs(&self) -> f64 {
+        let (v, a, j) = (self.velocity.0, self.acceleration.0, self.jerk.0);
+        if v * j >= a * a {
+            v / a + a / j
+        } else {
+            2.0 * (v / j).sqrt()
+        }
+    }
+
     /// The way covered while stopping from full speed at the jerk limit: the farthest a goal may
     /// ever be from the measured position. `v/2 · (v/a + a/j)`, and `v · √(v/j)` where full
     /// deceleration is never reached.

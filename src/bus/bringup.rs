@@ -80,6 +80,8 @@ pub struct Found {
 pub struct Ready {
     pub(super) settings: Vec<ServoSettings>,
     pub(super) torque: Torque,
+    /// Sent last; empty before any was.
+    pub(super) goals: JointVec<i32>,
 }
 
 /// One servo as it was found.
@@ -351,7 +353,13 @@ impl Bus<Found> {
             Torque::Off
         };
         let settings = settings.to_vec();
-        Ok(self.into_state(Ready { settings, torque }).0)
+        let goals = JointVec::default();
+        let ready = Ready {
+            settings,
+            torque,
+            goals,
+        };
+        Ok(self.into_state(ready).0)
     }
 }
 

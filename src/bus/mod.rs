@@ -18,7 +18,7 @@ pub mod transaction;
 pub use bringup::{BringUpError, Bus, Found, Ready, Silent};
 pub use port::{Port, PortError};
 pub use problem::{Problem, Trouble};
-pub use service::{GoalError, RawReading, TorqueError, TorqueFault};
+pub use service::{GoalError, HeldGoal, RawReading, TorqueError, TorqueFault};
 pub use settings::{ServoSettings, SettingsError};
 pub use timeouts::Timeouts;
 pub use transaction::{Answer, Line, PortFault, monotonic_now};

@@ -141,6 +141,15 @@ pub enum TorqueFault {
     },
 }
 
+/// Whether a servo holds the goal it was sent last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldGoal {
+    /// It does, or none was sent.
+    AsWritten,
+    /// Another one: it has not taken the last.
+    Other,
+}
+
 /// Why torque was not switched on, or settings were not taken.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum TorqueError {
@@ -194,6 +203,7 @@ impl Bus<Ready> {
         }
         let goals = self.goals(command)?;
         self.write_all(WRITE_GOAL_POSITION, &goals, deadline)?;
+        self.state_mut().goals = goals;
         Ok(())
     }
 
@@ -228,6 +238,7 @@ impl Bus<Ready> {
     ) -> Result<(), TorqueError> {
         let goals = self.goals(command)?;
         self.write_all(WRITE_GOAL_POSITION, &goals, deadline)?;
+        self.state_mut().goals = goals;
         self.read_back(GOAL_POSITION, &goals, deadline)?;
         let on = goals.map(|_| i32::from(Torque::On.byte()));
         let ids = *self.ids();
@@ -307,19 +318,41 @@ impl Bus<Ready> {
         ]
     }
 
-    /// Compares what one servo holds with what it was told: settings and torque. One that has
-    /// restarted has lost both without a word. `joint` counts in the arm's order, modulo the number
+    /// Gives one servo other settings than it was brought into service with, and writes its torque
+    /// limit: for within a tick, with [`Bus::audit`] after it.
+    ///
+    /// # Errors
+    /// When the port fails.
+    pub fn set(
+        &mut self,
+        joint: usize,
+        settings: ServoSettings,
+        deadline: MonoTime,
+    ) -> Result<(), WriteError> {
+        let (Some(id), Some(held)) = (
+            self.ids().get(joint),
+            self.state_mut().settings.get_mut(joint),
+        ) else {
+            return Ok(());
+        };
+        *held = settings;
+        let pair = std::iter::once((id, settings.torque()));
+        self.line().write_each(WRITE_TORQUE_LIMIT, pair, deadline)
+    }
+
+    /// Compares what one servo holds with what it was told: settings, torque and goal. One that
+    /// has restarted has lost them without a word. `joint` counts in the arm's order, modulo the number
     /// of joints, so that a tick number will do.
     ///
     /// # Errors
     /// The joint, and the first register that differs, or why it could not be read.
-    pub fn audit(&mut self, joint: usize, deadline: MonoTime) -> Result<(), TorqueError> {
+    pub fn audit(&mut self, joint: usize, deadline: MonoTime) -> Result<HeldGoal, TorqueError> {
         let joint = joint.checked_rem(self.ids().len()).unwrap_or(0);
         let (Some(id), Some(settings)) = (
             self.ids().get(joint),
             self.state().settings.get(joint).copied(),
         ) else {
-            return Ok(());
+            return Ok(HeldGoal::AsWritten);
         };
         let torque = i32::from(self.state().torque.byte());
         let answers = self
@@ -339,7 +372,13 @@ impl Bus<Ready> {
         for (register, expected) in expected {
             check(CONTROL, bytes.as_slice(), register, expected).map_err(not_taken)?;
         }
-        Ok(())
+        // A limp servo is sent no goals.
+        let sent = self.state().goals.get(joint).filter(|_| torque != 0);
+        let held = CONTROL.get(bytes.as_slice(), GOAL_POSITION);
+        Ok(match sent {
+            Some(sent) if held != Some(sent) => HeldGoal::Other,
+            Some(_) | None => HeldGoal::AsWritten,
+        })
     }
 
     /// What has gone wrong on the wire so far.

@@ -88,6 +88,16 @@ impl ServoSettings {
         )
     }
 
+    /// The same with `share` of the torque, above 0, at most 1; never none at all.
+    #[must_use]
+    pub fn eased(self, share: f64) -> ServoSettings {
+        let torque = round(f64::from(self.torque) * share.clamp(0.0, 1.0)).unwrap_or(1);
+        ServoSettings {
+            torque: torque.max(1),
+            ..self
+        }
+    }
+
     /// Units of 100 counts/s².
     #[must_use]
     pub fn acceleration(&self) -> i32 {

@@ -6,8 +6,13 @@ use serde_json::{Value, json};
 
 use super::operator::Guard;
 use super::{Exit, Outcome, output};
-use crate::messages::{Names, Percentiles, Status};
+use crate::messages::{Names, Percentiles, Rung, Status};
+use crate::units::JointSet;
 
+/// More lost replies than this share is an alarm.
+const LOST_ALARM: f64 = 0.02;
+/// A servo that reports this has cut its torque by itself.
+const OVERLOAD_BIT: u8 = 0x20;
 /// More missed ticks than this share, over ten seconds, is an alarm.
 const MISSED_ALARM: f64 = 0.01;
 
@@ -46,6 +51,12 @@ pub(super) fn why(status: &Status) -> String {
     }
 }
 
+fn named(status: &Status, joints: JointSet) -> Vec<&str> {
+    let names = status.joints.iter().enumerate();
+    let those = names.filter(|(index, _)| joints.contains(*index));
+    those.map(|(_, joint)| joint.name.as_str()).collect()
+}
+
 fn percentiles(p: &Percentiles) -> Value {
     json!({"p50": p.p50, "p99": p.p99, "p999": p.p999, "max": p.max})
 }
@@ -82,6 +93,12 @@ fn document(status: &Status) -> Value {
         "job": runner.map(|r| r.job.as_str()).filter(|job| !job.is_empty()),
         "episode": runner.map(|r| r.episode),
         "alarms": alarms(status),
+        "stop": {
+            "rung": status.rung.word(),
+            "drove_on": named(status, status.drove_on),
+            "not_confirmed": named(status, status.not_confirmed),
+        },
+        "ease": status.ease,
         "guard_pid": status.guard_pid,
         "runner_pid": runner.map(|r| r.pid),
         "realtime": status.realtime,
@@ -96,6 +113,7 @@ fn document(status: &Status) -> Value {
         },
         "bus": {
             "cycle_us": percentiles(&status.bus_us),
+            "replies_lost": status.replies_lost,
             "errors": {
                 "timeouts": status.bus_errors.timeouts,
                 "checksum": status.bus_errors.checksum,
@@ -125,6 +143,40 @@ fn alarms(status: &Status) -> Vec<String> {
             "{:.1} % of the last ten seconds' ticks were missed: other work holds the loop up; see docs/realtime.md",
             100.0 * status.missed_lately
         ));
+    }
+    if status.replies_lost > LOST_ALARM {
+        alarms.push(format!(
+            "{:.0} % of the servos' replies are lost: check the bus cables",
+            100.0 * status.replies_lost
+        ));
+    }
+    if status.ease < 1.0 {
+        alarms.push(format!(
+            "the arm goes at {:.0} % of its speed: a servo is hot or badly supplied",
+            100.0 * status.ease
+        ));
+    }
+    for joint in &status.joints {
+        if joint.errors & OVERLOAD_BIT != 0 {
+            alarms.push(format!(
+                "servo {} has cut its own torque: the arm may sag, support it",
+                joint.name
+            ));
+        }
+    }
+    let drove_on = named(status, status.drove_on).join(", ");
+    match status.rung {
+        Rung::Hold => {}
+        Rung::LetGo => alarms.push(format!(
+            "{drove_on} drove on after the stop: torque was taken from the whole arm"
+        )),
+        Rung::CutPower => alarms.push(format!(
+            "{drove_on} drives on without torque: CUT THE ARM'S POWER"
+        )),
+    }
+    if !status.not_confirmed.is_empty() {
+        let joints = named(status, status.not_confirmed).join(", ");
+        alarms.push(format!("the stop is not confirmed by {joints}"));
     }
     if !status.realtime {
         alarms.push(

@@ -80,6 +80,26 @@ pub struct MonitorConfig {
     pub stall: Duration,
     /// A servo hotter than this stops the arm.
     pub max_temperature: Celsius,
+    /// Above this the arm goes more slowly the hotter a servo is.
+    pub slow_above: Celsius,
+    /// Below this supply the arm goes more slowly the lower it is.
+    pub slow_below: Volts,
+    /// Never more slowly than this share for either.
+    pub least_ease: f64,
+    /// A servo that gives more than this share of its stall torque for `load_time` stops the arm.
+    pub max_load: f64,
+    /// See `max_load`; shorter than the servo's own patience.
+    pub load_time: Duration,
+    /// More failed reads than this share, over about 200 ticks, stop the arm.
+    pub failing_reads: f64,
+    /// A joint that is driven on faster than this after a stop...
+    pub runaway_speed: RadPerSec,
+    /// ... with more than this share of its stall torque...
+    pub runaway_drive: f64,
+    /// ... for this long is let go.
+    pub runaway_time: Duration,
+    /// Share of its torque that a joint keeps after it was blocked.
+    pub blocked_torque: f64,
     /// Lowest supply.
     pub min_voltage: Volts,
     /// Highest supply.
@@ -115,6 +135,16 @@ impl Default for MonitorConfig {
             missed_ticks: 3,
             stall: Duration::from_millis(50),
             max_temperature: Celsius(65.0),
+            slow_above: Celsius(55.0),
+            slow_below: Volts(5.8),
+            least_ease: 0.25,
+            max_load: 0.75,
+            load_time: Duration::from_millis(1200),
+            failing_reads: 0.3,
+            runaway_speed: RadPerSec(0.5),
+            runaway_drive: 0.15,
+            runaway_time: Duration::from_millis(100),
+            blocked_torque: 0.5,
             min_voltage: Volts(5.5),
             max_voltage: Volts(8.6),
             out_of_range: 3,

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::arm::AfterStop;
+use crate::arm::{AfterStop, JointLimits};
 use crate::control::config::{ConfigError, CoreConfig};
 use crate::control::io::{Inputs, Link, Step, TorqueAct};
 use crate::control::limiter::{JointCommand, Limiter, Measured};
@@ -15,8 +15,9 @@ use crate::control::mode::{self, Event, Torque};
 use crate::control::monitor::{Heat, Monitor, runner_lost};
 use crate::control::park::{Onward, Park};
 use crate::control::plan::{PlanFollower, Sample};
+use crate::control::resort::{Resort, Seen};
 use crate::messages::{Cause, Mode, Refusal, Request};
-use crate::units::{JointVec, MonoTime, Rad};
+use crate::units::{JointSet, JointVec, MonoTime, Rad};
 
 /// Events counted since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,6 +28,18 @@ pub struct Counters {
     pub plans_starved: u64,
     /// Ticks done.
     pub ticks: u64,
+}
+
+/// Taking the push off what blocked a joint.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+enum Retreat {
+    /// Nothing is pushed.
+    #[default]
+    Done,
+    /// As soon as the command stands.
+    Wanted,
+    /// The goals of the blocked joints go to where they are.
+    To(JointVec<Rad>),
 }
 
 /// The controller of one arm.
@@ -56,6 +69,12 @@ pub struct Core {
     at_rest_since: Option<MonoTime>,
     /// The arm has stood for want of clearance since.
     hemmed_since: Option<MonoTime>,
+    /// Joints that were blocked, until a reset.
+    blocked: JointSet,
+    retreat: Retreat,
+    /// The stop began.
+    stopping_since: Option<MonoTime>,
+    resort: Resort,
     /// The last refusal since a plan was admitted: what starvation is put down to.
     last_refusal: Option<Refusal>,
     /// A signal or `Shutdown` asked the guard to end.
@@ -90,6 +109,10 @@ impl Core {
             running_since: MonoTime::default(),
             at_rest_since: None,
             hemmed_since: None,
+            blocked: JointSet::default(),
+            retreat: Retreat::Done,
+            stopping_since: None,
+            resort: Resort::default(),
             last_refusal: None,
             ending: false,
             counters: Counters::default(),
@@ -98,10 +121,12 @@ impl Core {
 
     /// One period: take in what was read, decide, give the goals to write.
     pub fn tick(&mut self, inputs: &Inputs<'_>) -> Step<JointCommand> {
-        if std::mem::take(&mut self.act) == TorqueAct::Enable {
+        // Every servo was asked to confirm: the next tick may come late.
+        if std::mem::take(&mut self.act) != TorqueAct::Keep {
             self.monitor.excuse_next();
         }
         self.watch(inputs);
+        self.escalate(inputs.now);
         let answers = self.answer(inputs);
         let refused = self.offer(inputs);
         let command = self.command(inputs.now);
@@ -116,6 +141,9 @@ impl Core {
             refused,
             plan_id: self.follower.plan_id(),
             plan_end: self.follower.plan_end(),
+            eased: self.blocked,
+            not_standing: self.monitor.not_standing(),
+            rung: self.resort.rung(),
             may_exit: self.ending && self.mode == Mode::Stopped,
         }
     }
@@ -147,6 +175,24 @@ impl Core {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// Share of the reads that failed lately, 0…1.
+    #[must_use]
+    pub fn replies_lost(&self) -> f64 {
+        self.monitor.failing()
+    }
+
+    /// Share of its speed that the arm may have, 0…1.
+    #[must_use]
+    pub fn ease(&self) -> f64 {
+        self.monitor.ease()
+    }
+
+    /// Joints that drove on when they were told to stop.
+    #[must_use]
+    pub fn drove_on(&self) -> JointSet {
+        self.resort.joints()
     }
 
     /// Whether the servos hold.
@@ -203,6 +249,10 @@ impl Core {
             .map(|joint| Cause::ServoRestarted { joint });
         let found = restarted.or(servo).or(following);
         self.found = found;
+        if !matches!(found, None | Some(Cause::FollowingError { .. })) {
+            // With anything else wrong, an encoder above all, nothing but braking is safe.
+            self.retreat = Retreat::Done;
+        }
         if let Some(cause) = found.or(told).or(runner) {
             self.latch(Event::Trip, cause);
         }
@@ -217,6 +267,34 @@ impl Core {
         match (self.mode, self.cause) {
             (Mode::Parking, Some(Cause::Overheat { .. })) => Heat::Known,
             _ => Heat::Stops,
+        }
+    }
+
+    /// A joint that its motor drives on, long after it should stand, costs the arm its torque.
+    fn escalate(&mut self, now: MonoTime) {
+        let holding = self.torque == Torque::On;
+        let goals = self.limiter.as_ref().map(|l| l.command().positions());
+        let driven = self
+            .monitor
+            .running_away(goals.as_ref().filter(|_| holding), now);
+        if !matches!(self.mode, Mode::Stopping | Mode::Stopped) {
+            self.stopping_since = None;
+            return;
+        }
+        let since = *self.stopping_since.get_or_insert(now);
+        let stops = self
+            .config
+            .model
+            .limits()
+            .iter()
+            .map(JointLimits::stopping_secs);
+        let stopped_by = since.offset_secs(stops.fold(0.0, f64::max));
+        let seen = Seen { driven, holding };
+        if self.resort.look(&seen, now, stopped_by) {
+            self.retreat = Retreat::Done;
+            self.torque = Torque::Off;
+            self.act = TorqueAct::Release;
+            self.mode = Mode::Stopped;
         }
     }
 
@@ -382,12 +460,49 @@ impl Core {
         }
     }
 
+    /// Where the goals go to take the push off what blocked a joint, once the arm stands.
+    fn withdraw(&mut self) -> Option<JointVec<Rad>> {
+        let (limiter, measured) = (self.limiter.as_ref()?, self.monitor.measured()?);
+        if self.mode != Mode::Stopping || !limiter.at_rest() {
+            return match self.retreat {
+                Retreat::To(target) if self.mode == Mode::Stopping => Some(target),
+                Retreat::To(_) | Retreat::Wanted | Retreat::Done => None,
+            };
+        }
+        let command = limiter.command().positions();
+        match self.retreat {
+            Retreat::Done => None,
+            Retreat::Wanted => {
+                let mut target = command;
+                for (joint, at) in target.iter_mut().enumerate() {
+                    if let Some(measured) = measured.get(joint)
+                        && self.blocked.contains(joint)
+                    {
+                        *at = measured.position;
+                    }
+                }
+                self.retreat = Retreat::To(target);
+                Some(target)
+            }
+            Retreat::To(target) => {
+                let there = (command.iter().zip(&target)).all(|(a, b)| (a.0 - b.0).abs() < 1e-3);
+                // At rest and not there: something else is in the way.
+                if there || limiter.hemmed() {
+                    self.retreat = Retreat::Done;
+                    return None;
+                }
+                Some(target)
+            }
+        }
+    }
+
     /// Where the plan wants the joints; `None` is a standstill.
     fn target(&mut self, now: MonoTime) -> Option<JointVec<Rad>> {
         match self.mode {
             Mode::Running => {}
             Mode::Parking => return self.towards_park(now),
-            Mode::Stopped | Mode::Idle | Mode::Holding | Mode::Stopping => return None,
+            Mode::Stopping => return self.withdraw(),
+            Mode::Stopped | Mode::Idle | Mode::Holding => return None,
         }
         let limiter = self.limiter.as_ref()?;
         let present = limiter.command().positions();
@@ -465,8 +580,10 @@ impl Core {
             Some(Cause::Overheat { .. }) => parking.when_hot,
             _ => AfterStop::Hold,
         };
-        let only_hot = matches!(self.found, None | Some(Cause::Overheat { .. }));
-        let able = self.torque == Torque::On && only_hot && self.monitor.movable();
+        let hot = |cause: &Cause| matches!(cause, Cause::Overheat { .. });
+        let expected = self.cause.as_ref().is_some_and(hot);
+        let nothing_else = (self.found.as_ref()).is_none_or(|found| expected && hot(found));
+        let able = self.torque == Torque::On && nothing_else && self.monitor.movable();
         wanted == AfterStop::Park && able && !self.was_put_away
     }
 
@@ -494,7 +611,8 @@ impl Core {
 
     /// `Stopping` ends when command and joints stand.
     fn settle(&mut self, now: MonoTime) {
-        if !self.limiter.as_ref().is_none_or(Limiter::at_rest) {
+        let at_rest = self.limiter.as_ref().is_none_or(Limiter::at_rest);
+        if !at_rest || self.retreat != Retreat::Done {
             self.at_rest_since = None;
             return;
         }
@@ -517,6 +635,13 @@ impl Core {
             // What goes wrong on the way to the park pose says more than why it was gone there.
             let in_order = self.mode == Mode::Parking && self.cause.is_some_and(Cause::in_order);
             self.cause = self.cause.filter(|_| !in_order).or(Some(cause));
+            if let Cause::FollowingError { joint, .. } = cause
+                && self.torque == Torque::On
+                && !self.blocked.contains(usize::from(joint))
+            {
+                self.blocked.insert(usize::from(joint));
+                self.retreat = Retreat::Wanted;
+            }
             self.enter(after);
         }
     }
@@ -525,6 +650,11 @@ impl Core {
     fn enter(&mut self, mode: Mode) {
         self.mode = mode;
         self.was_put_away &= mode.latched();
+        if !mode.latched() {
+            self.blocked = JointSet::default();
+            self.retreat = Retreat::Done;
+            self.resort = Resort::default();
+        }
         if mode != Mode::Running {
             self.follower.clear();
             self.last_refusal = None;

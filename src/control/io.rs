@@ -1,7 +1,7 @@
 //! What goes into a tick and what comes out of it.
 
-use crate::messages::{Cause, Mode, Plan, Refusal, Request};
-use crate::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, Volts};
+use crate::messages::{Cause, Mode, Plan, Refusal, Request, Rung};
+use crate::units::{Celsius, JointSet, JointVec, MonoTime, Rad, RadPerSec, Volts};
 
 /// Why a joint could not be read in this tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -121,6 +121,12 @@ pub struct Step<Command> {
     pub plan_id: u64,
     /// When it runs out.
     pub plan_end: MonoTime,
+    /// Joints that were blocked: they keep a share of their torque until a reset.
+    pub eased: JointSet,
+    /// Joints that are not known to stand while they should.
+    pub not_standing: JointSet,
+    /// How far the stop has had to go.
+    pub rung: Rung,
     /// The arm stands and a `Shutdown` or signal asked the guard to end: it may.
     pub may_exit: bool,
 }

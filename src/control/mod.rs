@@ -24,6 +24,7 @@ mod mode;
 mod monitor;
 mod park;
 mod plan;
+mod resort;
 mod route;
 #[cfg(test)]
 mod testing;

@@ -5,15 +5,19 @@
 //!
 //! Real time: no allocation, lock, log or clock.
 
+mod watch;
+
 use std::time::Duration;
 
-use crate::arm::JointLimits;
 use crate::control::config::{CoreConfig, MonitorConfig};
-use crate::control::io::{Inputs, JointReading, Link, ReadFault};
+use crate::control::io::{Inputs, JointReading, Link};
 use crate::control::limiter::Measured;
 use crate::messages::Cause;
-use crate::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, Volts};
+use crate::units::{JointSet, JointVec, MonoTime, Rad};
+use watch::Watch;
 
+/// The share of failed reads is that of about this many ticks.
+const RECENT_TICKS: f64 = 200.0;
 /// A blocked joint's goal stands at its whole stopping distance: this share of it is an error.
 const FOLLOWING_SHARE: f64 = 0.9;
 
@@ -32,6 +36,8 @@ pub(crate) struct Monitor {
     config: MonitorConfig,
     joints: JointVec<Watch>,
     last_tick: Option<MonoTime>,
+    /// Share of the reads that failed lately, 0…1.
+    failing: f64,
 }
 
 impl Monitor {
@@ -62,6 +68,7 @@ impl Monitor {
             config: config.monitors,
             joints,
             last_tick: None,
+            failing: 0.0,
         }
     }
 
@@ -76,7 +83,69 @@ impl Monitor {
             let found = watch.observe(joint, &reading, inputs.now, &config, heat);
             finding = finding.or(found);
         }
-        finding
+        finding.or(self.line())
+    }
+
+    /// Whether too many reads fail, of whichever servo.
+    fn line(&mut self) -> Option<Cause> {
+        let count = |few: usize| u32::try_from(few).map_or(0.0, f64::from);
+        let failed = self.joints.iter().filter(|watch| !watch.fresh).count();
+        let share = count(failed) / count(self.joints.len()).max(1.0);
+        self.failing += (share - self.failing) / RECENT_TICKS;
+        let too_many = self.failing > self.config.failing_reads;
+        too_many.then_some(Cause::BusFailing {
+            share: self.failing,
+        })
+    }
+
+    /// Share of the reads that failed in the last second or so, 0…1.
+    #[must_use]
+    pub(crate) fn failing(&self) -> f64 {
+        self.failing
+    }
+
+    /// Share of its speed that the arm may have: less when a servo comes near its limits of heat
+    /// or supply, so that a job slows down before it has to stop.
+    #[must_use]
+    pub(crate) fn ease(&self) -> f64 {
+        let eases = self.joints.iter().map(|watch| watch.ease(&self.config));
+        eases.fold(1.0, f64::min)
+    }
+
+    /// Joints that are not known to stand: measured to move, or not measured.
+    #[must_use]
+    pub(crate) fn not_standing(&self) -> JointSet {
+        self.those(|watch| !watch.fresh || !watch.stands(&self.config))
+    }
+
+    /// Joints whose motor drives them on, in this tick and for a while: away from where `goals`
+    /// are, and at all when they are meant to be limp.
+    pub(crate) fn running_away(
+        &mut self,
+        goals: Option<&JointVec<Rad>>,
+        now: MonoTime,
+    ) -> JointSet {
+        let config = self.config;
+        for (joint, watch) in self.joints.iter_mut().enumerate() {
+            let goal = goals.and_then(|goals| goals.get(joint));
+            watch.look_for_runaway(goal, now, &config);
+        }
+        let long = config.runaway_time.as_secs_f64();
+        self.those(|watch| {
+            watch
+                .runs_since
+                .is_some_and(|since| now.secs_from(since) >= long)
+        })
+    }
+
+    fn those(&self, wanted: impl Fn(&Watch) -> bool) -> JointSet {
+        let mut found = JointSet::default();
+        for (joint, watch) in self.joints.iter().enumerate() {
+            if wanted(watch) {
+                found.insert(joint);
+            }
+        }
+        found
     }
 
     /// Compares the goals on the wire with where the joints are; call it while torque is on.
@@ -123,10 +192,8 @@ impl Monitor {
     /// Whether every joint that still answers is measured to stand.
     #[must_use]
     pub(crate) fn standing(&self) -> bool {
-        let still = self.config.standing.0;
-        self.joints
-            .iter()
-            .all(|watch| !watch.fresh || watch.measured.velocity.0.abs() <= still)
+        let standing = |watch: &Watch| !watch.fresh || watch.stands(&self.config);
+        self.joints.iter().all(standing)
     }
 
     /// Whether every joint is about where it may be; a position far outside is a wrong encoder
@@ -186,159 +253,4 @@ pub(crate) fn runner_lost(link: Link, now: MonoTime, lease: Duration) -> Option<
 /// Whole milliseconds in `ns`.
 pub(crate) fn millis(ns: u64) -> u32 {
     u32::try_from(ns / 1_000_000).unwrap_or(u32::MAX)
-}
-
-/// One joint under watch.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct Watch {
-    limits: JointLimits,
-    /// Goal − measured beyond which the joint is blocked, radians.
-    following: f64,
-    lags_since: Option<MonoTime>,
-    measured: Measured,
-    /// When `measured` was read.
-    read_at: Option<MonoTime>,
-    /// Whether it was read in this tick.
-    fresh: bool,
-    /// Failed reads in a row.
-    misses: u8,
-    errors: u8,
-    temperature: Celsius,
-    voltage: Volts,
-    /// Readings in a row out of range.
-    hot: u8,
-    unpowered: u8,
-    /// Readings in a row that the joint can't have moved to, and the last of them.
-    strange: u8,
-    strange_at: f64,
-    rebased: bool,
-}
-
-impl Watch {
-    fn observe(
-        &mut self,
-        joint: u8,
-        reading: &JointReading,
-        now: MonoTime,
-        config: &MonitorConfig,
-        heat: Heat,
-    ) -> Option<Cause> {
-        self.fresh = false;
-        self.rebased = false;
-        match *reading {
-            JointReading::Fresh {
-                position,
-                velocity,
-                load: _,
-                voltage,
-                temperature,
-                errors,
-            } if position.0.is_finite() && velocity.0.is_finite() => {
-                self.misses = 0;
-                self.errors = errors;
-                self.temperature = temperature;
-                self.voltage = voltage;
-                let jump = self.position(position, velocity, now, config);
-                jump.map(|step| Cause::EncoderJump { joint, step })
-                    .or_else(|| self.servo(joint, config, heat))
-            }
-            JointReading::Fresh { .. } => self.missed(joint, ReadFault::Corrupt, config),
-            JointReading::Missing(fault) => self.missed(joint, fault, config),
-        }
-    }
-
-    fn missed(&mut self, joint: u8, fault: ReadFault, config: &MonitorConfig) -> Option<Cause> {
-        self.misses = self.misses.saturating_add(1);
-        let misses = self.misses;
-        let too_many = misses >= config.misses;
-        match fault {
-            ReadFault::Port => Some(Cause::PortLost),
-            ReadFault::WrongId => too_many.then_some(Cause::WrongReply { joint }),
-            ReadFault::Timeout | ReadFault::Corrupt => {
-                too_many.then_some(Cause::ServoSilent { joint, misses })
-            }
-        }
-    }
-
-    /// Takes a position over unless the joint can't have got there; then the step.
-    ///
-    /// One that stays at its new place is believed after a few readings: a servo acts on its
-    /// own encoder, so the goal must come to where the servo thinks it is.
-    fn position(
-        &mut self,
-        position: Rad,
-        velocity: RadPerSec,
-        now: MonoTime,
-        config: &MonitorConfig,
-    ) -> Option<f64> {
-        let step = position.0 - self.measured.position.0;
-        let jumped = self.read_at.is_some_and(|read_at| {
-            let reach = config.encoder_speed.0 * now.secs_from(read_at).max(0.0);
-            step.abs() > config.encoder_margin.0 + reach
-        });
-        if jumped {
-            let again =
-                self.strange > 0 && (position.0 - self.strange_at).abs() < config.encoder_margin.0;
-            self.strange = if again {
-                self.strange.saturating_add(1)
-            } else {
-                1
-            };
-            self.strange_at = position.0;
-            if self.strange < config.misses {
-                return Some(step);
-            }
-            self.rebased = true;
-        }
-        self.strange = 0;
-        self.fresh = true;
-        self.read_at = Some(now);
-        self.measured = Measured { position, velocity };
-        jumped.then_some(step)
-    }
-
-    fn servo(&mut self, joint: u8, config: &MonitorConfig, heat: Heat) -> Option<Cause> {
-        let count = |count: &mut u8, out: bool| {
-            *count = if out { count.saturating_add(1) } else { 0 };
-            *count >= config.out_of_range
-        };
-        let (hot, unpowered) = (self.is_hot(config), self.is_unpowered(config));
-        let too_hot = count(&mut self.hot, hot);
-        let wrong_supply = count(&mut self.unpowered, unpowered);
-        if self.errors != 0 {
-            Some(Cause::ServoFault {
-                joint,
-                bits: self.errors,
-            })
-        } else if too_hot && heat == Heat::Stops {
-            Some(Cause::Overheat {
-                joint,
-                celsius: self.temperature.0,
-            })
-        } else if wrong_supply {
-            Some(Cause::Voltage {
-                joint,
-                volts: self.voltage.0,
-            })
-        } else {
-            None
-        }
-    }
-
-    fn is_hot(&self, config: &MonitorConfig) -> bool {
-        self.temperature.0 > config.max_temperature.0
-    }
-
-    fn is_unpowered(&self, config: &MonitorConfig) -> bool {
-        let range = config.min_voltage.0..=config.max_voltage.0;
-        !range.contains(&self.voltage.0)
-    }
-
-    fn healthy(&self, config: &MonitorConfig) -> bool {
-        self.healthy_but_for_heat(config) && !self.is_hot(config)
-    }
-
-    fn healthy_but_for_heat(&self, config: &MonitorConfig) -> bool {
-        self.fresh && self.errors == 0 && !self.is_unpowered(config) && self.lags_since.is_none()
-    }
 }

@@ -7,7 +7,7 @@
 //! Real time: no allocation, lock, log or clock.
 
 use crate::control::JointReading;
-use crate::units::JointVec;
+use crate::units::{JointSet, JointVec};
 
 /// Ticks between two servos: six are asked in 120 ms at 200 Hz.
 const EVERY: u32 = 4;
@@ -17,6 +17,8 @@ const EVERY: u32 = 4;
 pub(super) enum Finding {
     /// Everything is as it was told.
     Same,
+    /// But for the goal, which is not the one it was sent last.
+    OtherGoal,
     /// It holds something else.
     Differs,
     /// It gave no answer: it is asked again.
@@ -29,6 +31,7 @@ pub(super) struct Audit {
     ticks: u32,
     turn: usize,
     joints: JointVec<Watch>,
+    confirmed: JointSet,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -74,11 +77,31 @@ impl Audit {
     pub(super) fn note(&mut self, joint: usize, finding: Finding) {
         if let Some(watch) = self.joints.as_mut_slice().get_mut(joint) {
             match finding {
-                Finding::Same => (watch.urgent, watch.differs) = (false, false),
+                Finding::Same | Finding::OtherGoal => {
+                    (watch.urgent, watch.differs) = (false, false);
+                }
                 Finding::Differs => watch.differs = true,
                 Finding::Unknown => watch.urgent = true,
             }
+            match finding {
+                Finding::Same => self.confirmed.insert(joint),
+                Finding::OtherGoal | Finding::Differs => self.confirmed.remove(joint),
+                // It may be all right: what it said before stands until it is asked again.
+                Finding::Unknown => {}
+            }
         }
+    }
+
+    /// Every servo has to confirm anew what it holds.
+    pub(super) fn begin_to_confirm(&mut self) {
+        self.confirmed = JointSet::default();
+    }
+
+    /// Those that have not confirmed since.
+    pub(super) fn not_confirmed(&self) -> JointSet {
+        let mut open = JointSet::all(self.joints.len());
+        self.confirmed.iter().for_each(|joint| open.remove(joint));
+        open
     }
 
     /// A servo that does not hold what it was told.
@@ -111,6 +134,21 @@ mod tests {
         let readings = JointVec::repeat(fresh(), 3);
         let asked: Vec<_> = (0..12).filter_map(|_| audit.next(&readings)).collect();
         assert_eq!(asked, [1, 2, 0]);
+    }
+
+    #[test]
+    fn a_servo_confirms_by_holding_all_it_was_told_its_goal_too() {
+        let mut audit = Audit::new(3);
+        audit.begin_to_confirm();
+        audit.note(0, Finding::Same);
+        audit.note(1, Finding::OtherGoal);
+        audit.note(2, Finding::Unknown);
+        assert_eq!(audit.not_confirmed().iter().collect::<Vec<_>>(), [1, 2]);
+        audit.note(1, Finding::Same);
+        audit.note(2, Finding::Same);
+        assert!(audit.not_confirmed().is_empty());
+        audit.note(0, Finding::Differs);
+        assert!(audit.not_confirmed().contains(0));
     }
 
     #[test]

@@ -10,12 +10,12 @@ use std::time::Duration;
 use super::audit::{Audit, Finding};
 use super::{Boot, GuardError, settings};
 use crate::bus::feetech::register::Torque as WireTorque;
-use crate::bus::{Bus, Port, Ready, TorqueError, TorqueFault};
+use crate::bus::{Bus, HeldGoal, Port, Ready, ServoSettings, TorqueError, TorqueFault};
 use crate::cell::{Arm, Cell};
 use crate::control::{JointCommand, JointReading, Torque};
 use crate::messages::BusErrors;
 use crate::realtime;
-use crate::units::{JointVec, MonoTime};
+use crate::units::{JointSet, JointVec, MonoTime};
 
 /// Share of a period that reading may take.
 const READ_SHARE: f64 = 0.75;
@@ -24,10 +24,18 @@ const TORQUE_ON: Duration = Duration::from_millis(40);
 /// One lost reply of all these is no reason to stay limp.
 const TORQUE_TRIES: u32 = 4;
 
+/// A changed torque limit is written this often: one lost write must not pass for a restart.
+const EASE_WRITES: u8 = 3;
+
 /// The arm's bus in service.
 pub(super) struct ArmPort {
     bus: Bus<Ready>,
     audit: Audit,
+    /// What each servo has while nothing is eased.
+    settings: JointVec<Option<ServoSettings>>,
+    /// Joints with a share of their torque, and how often that is still to be written.
+    eased: JointSet,
+    ease_writes: u8,
     read_ns: u64,
     period_ns: u64,
 }
@@ -65,6 +73,9 @@ impl ArmPort {
         let port = ArmPort {
             bus,
             audit: Audit::new(arm.model.len()),
+            settings: servo_settings.iter().copied().map(Some).collect(),
+            eased: JointSet::default(),
+            ease_writes: 0,
             read_ns: (period_ns as f64 * READ_SHARE) as u64,
             period_ns,
         };
@@ -90,7 +101,8 @@ impl ArmPort {
     /// back before the next goal, which would switch its torque on without them.
     fn ask(&mut self, joint: usize, deadline: MonoTime) {
         let finding = match self.bus.audit(joint, deadline) {
-            Ok(()) => Finding::Same,
+            Ok(HeldGoal::AsWritten) => Finding::Same,
+            Ok(HeldGoal::Other) => Finding::OtherGoal,
             Err(TorqueError::NotTaken {
                 fault: TorqueFault::Differs { .. },
                 ..
@@ -119,10 +131,49 @@ impl ArmPort {
         })
     }
 
-    /// Torque off in place.
-    pub(super) fn torque_off(&mut self) {
+    /// Torque off in place; whether every servo confirmed it.
+    pub(super) fn torque_off(&mut self) -> bool {
+        self.begin_to_confirm();
+        (0..TORQUE_TRIES).any(|_| {
+            let deadline = MonoTime(realtime::now().0 + realtime::nanos(TORQUE_ON));
+            // Best effort: what the servos say counts.
+            let _ = self.bus.torque_off(deadline);
+            let held = self.bus.torque_held(deadline);
+            held.iter().all(|held| *held == Some(false))
+        })
+    }
+
+    /// Lets the joints of `eased` have `share` of their torque, and the others all of theirs.
+    pub(super) fn ease(&mut self, eased: JointSet, share: f64) {
+        if eased != self.eased {
+            self.eased = eased;
+            self.ease_writes = EASE_WRITES;
+        }
+        if self.ease_writes == 0 {
+            return;
+        }
+        self.ease_writes -= 1;
         let deadline = self.deadline();
-        let _ = self.bus.torque_off(deadline);
+        for (joint, settings) in self.settings.iter().enumerate() {
+            let Some(settings) = settings else { continue };
+            let settings = if eased.contains(joint) {
+                settings.eased(share)
+            } else {
+                *settings
+            };
+            // What does not arrive is written again, and found by the next question after that.
+            let _ = self.bus.set(joint, settings, deadline);
+        }
+    }
+
+    /// Every servo has to confirm anew that it holds what it was told.
+    pub(super) fn begin_to_confirm(&mut self) {
+        self.audit.begin_to_confirm();
+    }
+
+    /// Servos that have not confirmed since.
+    pub(super) fn not_confirmed(&self) -> JointSet {
+        self.audit.not_confirmed()
     }
 
     pub(super) fn errors(&self) -> BusErrors {

@@ -41,6 +41,9 @@ pub fn core_config(cell: &Cell, arm: &Arm, realtime: bool) -> CoreConfig {
             missed_ticks: hold_up.map_or(standard.missed_ticks, |time| ticks(time) as u32),
             stall: hold_up.map_or(standard.stall, |time| time.max(standard.stall)),
             max_temperature: cell.monitors.max_temperature,
+            slow_above: cell.monitors.slow_above,
+            slow_below: cell.monitors.slow_below,
+            max_load: cell.monitors.max_load,
             min_voltage: cell.monitors.min_voltage,
             max_voltage: cell.monitors.max_voltage,
             ..standard

@@ -18,7 +18,7 @@ use super::{Boot, GuardError, settings};
 use crate::cell::Cell;
 use crate::control::{Core, Inputs, JointReading, Step, TorqueAct};
 use crate::messages::channel::Listener;
-use crate::messages::{Cause, Telemetry};
+use crate::messages::{Cause, Mode, Telemetry};
 use crate::realtime;
 use crate::stats::Times;
 use crate::units::{JointVec, MonoTime};
@@ -32,6 +32,8 @@ pub(super) struct Shell {
     told_to_end: Arc<AtomicBool>,
     /// Torque was asked for and not confirmed.
     limp: bool,
+    /// After the last tick.
+    mode: Mode,
     pace: Pace,
     pub(super) measured: Measurements,
     pub(super) facts: status::Facts,
@@ -103,6 +105,7 @@ impl Shell {
             inbox: Inbox::default(),
             told_to_end,
             limp: false,
+            mode: Mode::Stopped,
             pace: Pace::new(realtime::now(), settings::period(cell)),
             measured,
             facts: status::Facts::new(cell, &arm, &grants),
@@ -140,6 +143,10 @@ impl Shell {
             signals: self.inbox.signals.clone(),
         });
         let decided = realtime::now();
+        if step.mode == Mode::Stopped && self.mode != Mode::Stopped {
+            self.port.begin_to_confirm();
+        }
+        self.mode = step.mode;
         self.write(&step);
         let written = realtime::now();
 
@@ -157,9 +164,15 @@ impl Shell {
     }
 
     fn write(&mut self, step: &Step<crate::control::JointCommand>) {
+        let share = self.core.config().monitors.blocked_torque;
+        self.port.ease(step.eased, share);
         match (step.torque, &step.command) {
             // A goal after it would switch torque on again.
-            (TorqueAct::Release, _) => self.port.torque_off(),
+            (TorqueAct::Release, _) => {
+                // Who has not confirmed shows in the status.
+                self.port.torque_off();
+                self.pace.restart(realtime::now());
+            }
             (TorqueAct::Enable, Some(command)) => {
                 self.limp = !self.port.torque_on(command);
                 // Every servo was asked to confirm, while the arm stands: the time that took is

@@ -6,10 +6,10 @@ use heapless::Vec;
 
 use super::shell::Shell;
 use crate::cell::{Arm, Cell};
-use crate::control::{JointCommand, JointReading, Step};
-use crate::messages::{JointStatus, MAX_CAMERAS, Name, Status, name};
+use crate::control::{JointCommand, JointReading, Step, Torque};
+use crate::messages::{JointStatus, MAX_CAMERAS, Mode, Name, Status, name};
 use crate::realtime::Grants;
-use crate::units::{JointVec, MAX_JOINTS, MonoTime, Rad};
+use crate::units::{JointSet, JointVec, MAX_JOINTS, MonoTime, Rad};
 
 /// What never changes while a guard runs.
 #[derive(Debug)]
@@ -67,10 +67,26 @@ pub(super) fn status(shell: &Shell, now: MonoTime, step: &Step<JointCommand>) ->
             .map(|(_, at)| now.since(at) as f64 * 1e-6),
         plans_refused: counters.plans_refused,
         plans_starved: counters.plans_starved,
+        replies_lost: core.replies_lost(),
+        ease: core.ease(),
+        rung: step.rung,
+        drove_on: core.drove_on(),
+        not_confirmed: not_confirmed(shell, step),
         realtime: facts.realtime,
         memory_locked: facts.memory_locked,
         cameras: facts.cameras.clone(),
         joints: joints(shell),
+    }
+}
+
+/// While stopped: joints that did not say that they hold what they were told, or do not stand.
+fn not_confirmed(shell: &Shell, step: &Step<JointCommand>) -> JointSet {
+    match (step.mode, shell.core().torque()) {
+        (Mode::Stopped, Torque::On) => shell.port().not_confirmed().union(step.not_standing),
+        (Mode::Stopped, Torque::Off) => shell.port().not_confirmed(),
+        (Mode::Idle | Mode::Holding | Mode::Running | Mode::Stopping | Mode::Parking, _) => {
+            JointSet::default()
+        }
     }
 }
 

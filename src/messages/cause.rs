@@ -124,6 +124,18 @@ pub enum Cause {
         /// Its temperature.
         celsius: f64,
     },
+    /// A servo has worked too hard for too long.
+    Overload {
+        /// Which joint.
+        joint: u8,
+        /// Share of its stall torque, −1…1.
+        load: f64,
+    },
+    /// Too many reads fail, of whichever servo.
+    BusFailing {
+        /// Share of the reads lately, 0…1.
+        share: f64,
+    },
     /// A servo's supply is out of range.
     Voltage {
         /// Which joint.
@@ -279,6 +291,14 @@ impl Cause {
             Cause::Overheat { joint, celsius } => {
                 format!("servo {} is at {celsius:.0} °C", names.joint(joint))
             }
+            Cause::Overload { joint, load } => format!(
+                "servo {} has given {:.0} % of its torque for too long",
+                names.joint(joint),
+                load.abs() * 100.0
+            ),
+            Cause::BusFailing { share } => {
+                format!("{:.0} % of the servos' replies are lost", share * 100.0)
+            }
             Cause::Voltage { joint, volts } => {
                 format!("servo {} is supplied with {volts:.1} V", names.joint(joint))
             }
@@ -347,6 +367,12 @@ impl Cause {
             }
             Cause::Overheat { .. } => {
                 "let the servo cool and lighten its work, then `surehand reset`"
+            }
+            Cause::Overload { .. } => {
+                "see what the joint pushes against or lighten what it carries, then `surehand reset`"
+            }
+            Cause::BusFailing { .. } => {
+                "check the bus cables, their plugs and what runs beside them, then `surehand reset`"
             }
             Cause::Voltage { .. } => "check the power supply, then `surehand reset`",
             Cause::MissedTicks { .. } => {

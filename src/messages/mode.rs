@@ -49,3 +49,27 @@ impl std::fmt::Display for Mode {
         f.write_str(self.word())
     }
 }
+
+/// How far a stop has had to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Rung {
+    /// The arm stands, or comes to stand, with torque on or off as its mode says.
+    #[default]
+    Hold,
+    /// A joint drove on: torque was taken from the whole arm.
+    LetGo,
+    /// It drove on even so: its power must be cut.
+    CutPower,
+}
+
+impl Rung {
+    /// The rung as one lower-case word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Rung::Hold => "hold",
+            Rung::LetGo => "let_go",
+            Rung::CutPower => "cut_power",
+        }
+    }
+}

@@ -15,8 +15,8 @@ use surehand::arm::{Calibration, JointLimits, JointSpan};
 use surehand::bus::feetech::register::Torque;
 use surehand::bus::transaction::deadline_in;
 use surehand::bus::{
-    BringUpError, Bus, Found, GoalError, Port, PortError, RawReading, ServoSettings, TorqueError,
-    TorqueFault, Trouble, monotonic_now,
+    BringUpError, Bus, Found, GoalError, HeldGoal, Port, PortError, RawReading, ServoSettings,
+    TorqueError, TorqueFault, Trouble, monotonic_now,
 };
 use surehand::control::{JointCommand, JointReading, Limiter, Measured, ReadFault};
 use surehand::units::{JointVec, MonoTime, Rad, RadPerSec, RadPerSec2, RadPerSec3};
@@ -352,7 +352,7 @@ fn a_servo_that_restarted_is_found_by_its_registers() {
     bus.torque_on(&standing_at(POSE), soon()).unwrap();
     arm.suffer(&Fault::Brownout { id: 4 });
     std::thread::sleep(Duration::from_millis(30));
-    assert_eq!(bus.audit(0, soon()), Ok(()));
+    assert_eq!(bus.audit(0, soon()), Ok(HeldGoal::AsWritten));
     assert_eq!(
         bus.audit(3, soon()),
         Err(TorqueError::NotTaken {
@@ -366,7 +366,7 @@ fn a_servo_that_restarted_is_found_by_its_registers() {
     );
     bus.configure(soon()).unwrap();
     bus.torque_on(&standing_at(POSE), soon()).unwrap();
-    assert_eq!(bus.audit(3, soon()), Ok(()));
+    assert_eq!(bus.audit(3, soon()), Ok(HeldGoal::AsWritten));
 }
 
 #[test]

@@ -10,6 +10,9 @@ use crate::units::{Celsius, Rad, RadPerSec, RadPerSec2, RadPerSec3, Volts};
 
 /// Where a cell gives no jerk limit: full acceleration is reached in this time, seconds.
 const FULL_ACCELERATION_IN: f64 = 0.02;
+/// Where a cell does not say from where on the arm slows down: this far before it stops.
+const SLOW_CELSIUS: f64 = 10.0;
+const SLOW_VOLTS: f64 = 0.3;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +30,9 @@ pub(super) struct RawLimits {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawMonitors {
     max_temperature_c: Option<Spanned<f64>>,
+    slow_above_c: Option<Spanned<f64>>,
+    slow_below_v: Option<Spanned<f64>>,
+    max_load: Option<Spanned<f64>>,
     min_voltage_v: Option<Spanned<f64>>,
     max_voltage_v: Option<Spanned<f64>>,
     hold_up_ms: Option<Spanned<f64>>,
@@ -88,19 +94,27 @@ pub(super) fn monitors(
     raw: &RawMonitors,
 ) -> Result<MonitorSection, CellError> {
     let temperature = raw.max_temperature_c.as_ref();
+    let hottest = source.optional("max_temperature_c", temperature, 65.0, 30.0..=90.0)?;
+    let lowest = raw.min_voltage_v.as_ref();
+    let lowest = source.optional("min_voltage_v", lowest, 6.0, 3.0..=30.0)?;
+    let slow_above = raw.slow_above_c.as_ref();
+    let slow_below = raw.slow_below_v.as_ref();
     let section = MonitorSection {
-        max_temperature: Celsius(source.optional(
-            "max_temperature_c",
-            temperature,
-            65.0,
-            30.0..=90.0,
+        max_temperature: Celsius(hottest),
+        slow_above: Celsius(source.optional(
+            "slow_above_c",
+            slow_above,
+            hottest - SLOW_CELSIUS,
+            0.0..=hottest,
         )?),
-        min_voltage: Volts(source.optional(
-            "min_voltage_v",
-            raw.min_voltage_v.as_ref(),
-            6.0,
-            3.0..=30.0,
+        slow_below: Volts(source.optional(
+            "slow_below_v",
+            slow_below,
+            lowest + SLOW_VOLTS,
+            lowest..=30.0,
         )?),
+        max_load: source.optional("max_load", raw.max_load.as_ref(), 0.75, 0.05..=1.0)?,
+        min_voltage: Volts(lowest),
         max_voltage: Volts(source.optional(
             "max_voltage_v",
             raw.max_voltage_v.as_ref(),

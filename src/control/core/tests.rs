@@ -5,6 +5,7 @@ use crate::control::{Inputs, JointReading, Link, ReadFault, Torque, TorqueAct};
 use crate::messages::{Cause, Mode, Refusal, Request, ToolSetpoint, Waypoints};
 use crate::units::{Celsius, JointVec, MonoTime, Rad, Volts};
 
+mod ladder;
 mod modes;
 mod parking;
 mod plans;
