@@ -44,6 +44,8 @@ pub enum Fault {
     Voltage { volts: f64 },
     /// A joint is jammed where it is.
     Stall { id: u8, for_ms: Option<u64> },
+    /// A servo's motor drives on at full torque, whatever the goal, until torque is off.
+    Runaway { id: u8, for_ms: Option<u64> },
     /// A servo's reported position is off by some counts.
     EncoderJump { id: u8, counts: i32 },
     /// A servo answers under another one's id.
@@ -122,6 +124,7 @@ impl Fault {
             Fault::Silence { id, .. }
             | Fault::Overload { id }
             | Fault::Brownout { id }
+            | Fault::Runaway { id, .. }
             | Fault::Stall { id, .. } => servo(*id, ids),
             Fault::Corrupt { rate }
             | Fault::Truncate { rate }
@@ -202,7 +205,7 @@ pub fn ends_at(now_ns: u64, for_ms: Option<u64>) -> u64 {
 mod tests {
     use super::*;
 
-    const EVERY_FAULT: [&str; 21] = [
+    const EVERY_FAULT: [&str; 22] = [
         r#"{"fault": "silence", "id": 3, "for_ms": 120}"#,
         r#"{"fault": "corrupt", "rate": 0.1}"#,
         r#"{"fault": "truncate", "rate": 0.1}"#,
@@ -218,6 +221,7 @@ mod tests {
         r#"{"fault": "overheat", "id": 2, "celsius": 80}"#,
         r#"{"fault": "voltage", "volts": 5.5}"#,
         r#"{"fault": "stall", "id": 1, "for_ms": 300}"#,
+        r#"{"fault": "runaway", "id": 1, "for_ms": 300}"#,
         r#"{"fault": "encoder_jump", "id": 1, "counts": -4096}"#,
         r#"{"fault": "duplicate_id", "id": 1, "as": 2}"#,
         r#"{"fault": "camera_freeze", "camera": "wrist", "for_ms": 500}"#,

@@ -5,19 +5,22 @@
 //!
 //! Real time: no allocation, lock, log or clock in [`Core::tick`] or below it.
 
+mod stopping;
+
 use std::time::Duration;
 
-use crate::arm::{AfterStop, JointLimits};
 use crate::control::config::{ConfigError, CoreConfig};
 use crate::control::io::{Inputs, Link, Step, TorqueAct};
 use crate::control::limiter::{JointCommand, Limiter, Measured};
 use crate::control::mode::{self, Event, Torque};
-use crate::control::monitor::{Heat, Monitor, runner_lost};
-use crate::control::park::{Onward, Park};
+use crate::control::monitor::{Monitor, runner_lost};
+use crate::control::park::Park;
 use crate::control::plan::{PlanFollower, Sample};
-use crate::control::resort::{Resort, Seen};
+use crate::control::resort::Resort;
 use crate::messages::{Cause, Mode, Refusal, Request};
 use crate::units::{JointSet, JointVec, MonoTime, Rad};
+
+use stopping::Retreat;
 
 /// Events counted since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,18 +31,6 @@ pub struct Counters {
     pub plans_starved: u64,
     /// Ticks done.
     pub ticks: u64,
-}
-
-/// Taking the push off what blocked a joint.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-enum Retreat {
-    /// Nothing is pushed.
-    #[default]
-    Done,
-    /// As soon as the command stands.
-    Wanted,
-    /// The goals of the blocked joints go to where they are.
-    To(JointVec<Rad>),
 }
 
 /// The controller of one arm.
@@ -69,6 +60,8 @@ pub struct Core {
     at_rest_since: Option<MonoTime>,
     /// The arm has stood for want of clearance since.
     hemmed_since: Option<MonoTime>,
+    /// Joints that their motors drive away from their goals.
+    driven: JointSet,
     /// Joints that were blocked, until a reset.
     blocked: JointSet,
     retreat: Retreat,
@@ -109,6 +102,7 @@ impl Core {
             running_since: MonoTime::default(),
             at_rest_since: None,
             hemmed_since: None,
+            driven: JointSet::default(),
             blocked: JointSet::default(),
             retreat: Retreat::Done,
             stopping_since: None,
@@ -211,15 +205,13 @@ impl Core {
     fn watch(&mut self, inputs: &Inputs<'_>) {
         self.counters.ticks = self.counters.ticks.saturating_add(1);
         let servo = self.monitor.observe(inputs, self.heat());
-        let following = match (&self.limiter, self.torque) {
-            (Some(limiter), Torque::On) => self
-                .monitor
-                .following(&limiter.command().positions(), inputs.now),
-            (_, Torque::On | Torque::Off) => {
-                self.monitor.limp();
-                None
-            }
-        };
+        let goals = (self.limiter.as_ref())
+            .filter(|_| self.torque == Torque::On)
+            .map(|limiter| limiter.command().positions());
+        self.driven = self.monitor.running_away(goals.as_ref(), inputs.now);
+        let following = self
+            .monitor
+            .following(goals.as_ref(), self.driven, inputs.now);
         let died = matches!((self.link, inputs.link), (Link::Up { .. }, Link::Closed));
         let was_away = !matches!(self.link, Link::Up { .. });
         // A hold-up from before the runner was heard is no excuse for its silence after.
@@ -259,42 +251,6 @@ impl Core {
         // A second signal changes nothing about an end that is under way.
         if inputs.signals.told_to_end && !std::mem::replace(&mut self.ending, true) {
             self.latch(Event::Stop, Cause::Signal);
-        }
-    }
-
-    /// Hot as it is, an arm that is being put away for it is let go soonest by going on.
-    fn heat(&self) -> Heat {
-        match (self.mode, self.cause) {
-            (Mode::Parking, Some(Cause::Overheat { .. })) => Heat::Known,
-            _ => Heat::Stops,
-        }
-    }
-
-    /// A joint that its motor drives on, long after it should stand, costs the arm its torque.
-    fn escalate(&mut self, now: MonoTime) {
-        let holding = self.torque == Torque::On;
-        let goals = self.limiter.as_ref().map(|l| l.command().positions());
-        let driven = self
-            .monitor
-            .running_away(goals.as_ref().filter(|_| holding), now);
-        if !matches!(self.mode, Mode::Stopping | Mode::Stopped) {
-            self.stopping_since = None;
-            return;
-        }
-        let since = *self.stopping_since.get_or_insert(now);
-        let stops = self
-            .config
-            .model
-            .limits()
-            .iter()
-            .map(JointLimits::stopping_secs);
-        let stopped_by = since.offset_secs(stops.fold(0.0, f64::max));
-        let seen = Seen { driven, holding };
-        if self.resort.look(&seen, now, stopped_by) {
-            self.retreat = Retreat::Done;
-            self.torque = Torque::Off;
-            self.act = TorqueAct::Release;
-            self.mode = Mode::Stopped;
         }
     }
 
@@ -460,42 +416,6 @@ impl Core {
         }
     }
 
-    /// Where the goals go to take the push off what blocked a joint, once the arm stands.
-    fn withdraw(&mut self) -> Option<JointVec<Rad>> {
-        let (limiter, measured) = (self.limiter.as_ref()?, self.monitor.measured()?);
-        if self.mode != Mode::Stopping || !limiter.at_rest() {
-            return match self.retreat {
-                Retreat::To(target) if self.mode == Mode::Stopping => Some(target),
-                Retreat::To(_) | Retreat::Wanted | Retreat::Done => None,
-            };
-        }
-        let command = limiter.command().positions();
-        match self.retreat {
-            Retreat::Done => None,
-            Retreat::Wanted => {
-                let mut target = command;
-                for (joint, at) in target.iter_mut().enumerate() {
-                    if let Some(measured) = measured.get(joint)
-                        && self.blocked.contains(joint)
-                    {
-                        *at = measured.position;
-                    }
-                }
-                self.retreat = Retreat::To(target);
-                Some(target)
-            }
-            Retreat::To(target) => {
-                let there = (command.iter().zip(&target)).all(|(a, b)| (a.0 - b.0).abs() < 1e-3);
-                // At rest and not there: something else is in the way.
-                if there || limiter.hemmed() {
-                    self.retreat = Retreat::Done;
-                    return None;
-                }
-                Some(target)
-            }
-        }
-    }
-
     /// Where the plan wants the joints; `None` is a standstill.
     fn target(&mut self, now: MonoTime) -> Option<JointVec<Rad>> {
         match self.mode {
@@ -526,107 +446,12 @@ impl Core {
         }
     }
 
-    /// Where the way to the park pose wants the joints. Torque goes when the arm is there.
-    fn towards_park(&mut self, now: MonoTime) -> Option<JointVec<Rad>> {
-        let (park, limiter) = (self.park.as_mut()?, self.limiter.as_ref()?);
-        let (model, clearance) = (&self.config.model, &self.config.clearance);
-        let present = limiter.command().positions();
-        let here = clearance.of(model, &present);
-        let left = |joints: &JointVec<Rad>| {
-            let room = clearance.of(model, joints);
-            // An arm that stands without room may go where it has no less.
-            if room.no_worse_than(&here) {
-                room.least().max(0.0)
-            } else {
-                room.least()
-            }
-        };
-        let at_rest = limiter.at_rest() && self.monitor.standing();
-        match park.next(now, &present, at_rest, &left, clearance.reach()) {
-            Onward::Stand => None,
-            Onward::Target(target) => Some(target),
-            Onward::NoWay => {
-                self.latch(Event::Trip, Cause::NoWayToPark);
-                None
-            }
-            Onward::Arrived => {
-                if let Ok(after) = mode::next(self.mode, Event::Parked, self.torque) {
-                    self.torque = Torque::Off;
-                    self.act = TorqueAct::Release;
-                    self.enter(after);
-                }
-                None
-            }
-        }
-    }
-
-    fn go_park(&mut self) {
-        if let Ok(after) = mode::next(self.mode, Event::Park, self.torque)
-            && let Some(park) = &mut self.park
-        {
-            park.begin();
-            self.was_put_away = true;
-            self.enter(after);
-        }
-    }
-
-    /// Whether this stop, now that the arm stands, goes on to the park pose.
-    fn parks_after_stop(&self) -> bool {
-        let Some(parking) = &self.config.parking else {
-            return false;
-        };
-        let wanted = match self.cause {
-            Some(Cause::Shutdown | Cause::Signal) => parking.at_exit,
-            Some(Cause::Overheat { .. }) => parking.when_hot,
-            _ => AfterStop::Hold,
-        };
-        let hot = |cause: &Cause| matches!(cause, Cause::Overheat { .. });
-        let expected = self.cause.as_ref().is_some_and(hot);
-        let nothing_else = (self.found.as_ref()).is_none_or(|found| expected && hot(found));
-        let able = self.torque == Torque::On && nothing_else && self.monitor.movable();
-        wanted == AfterStop::Park && able && !self.was_put_away
-    }
-
     fn starve(&mut self) {
         self.counters.plans_starved = self.counters.plans_starved.saturating_add(1);
         let cause = self
             .last_refusal
             .map_or(Cause::PlanRanOut, Cause::PlanRefused);
         self.latch(Event::Trip, cause);
-    }
-
-    /// A plan that leads into something, and does not lead away again, is a stop.
-    fn hemmed_in(&mut self, now: MonoTime) {
-        let hemmed = matches!(self.mode, Mode::Running | Mode::Parking)
-            && (self.limiter.as_ref()).is_some_and(|limiter| limiter.hemmed() && limiter.at_rest());
-        if !hemmed {
-            self.hemmed_since = None;
-            return;
-        }
-        let since = *self.hemmed_since.get_or_insert(now);
-        if now.secs_from(since) >= self.config.monitors.hemmed_time.as_secs_f64() {
-            self.latch(Event::Trip, Cause::NoClearance);
-        }
-    }
-
-    /// `Stopping` ends when command and joints stand.
-    fn settle(&mut self, now: MonoTime) {
-        let at_rest = self.limiter.as_ref().is_none_or(Limiter::at_rest);
-        if !at_rest || self.retreat != Retreat::Done {
-            self.at_rest_since = None;
-            return;
-        }
-        let since = *self.at_rest_since.get_or_insert(now);
-        let waited = now.secs_from(since) >= self.config.monitors.settle.as_secs_f64();
-        if (waited || self.monitor.standing())
-            && let Ok(after) = mode::next(self.mode, Event::AtRest, self.torque)
-            && self.mode != after
-        {
-            self.mode = after;
-            if self.parks_after_stop() {
-                self.go_park();
-            }
-        }
     }
 
     /// A trip or a stop: the first cause is kept, and nothing shortens a stop under way.

@@ -148,29 +148,38 @@ impl Monitor {
         found
     }
 
-    /// Compares the goals on the wire with where the joints are; call it while torque is on.
-    pub(crate) fn following(&mut self, goals: &JointVec<Rad>, now: MonoTime) -> Option<Cause> {
+    /// Compares the goals on the wire with where the joints are; `None` while torque is off, when
+    /// no joint follows anything. One of `driven` is not waited for.
+    pub(crate) fn following(
+        &mut self,
+        goals: Option<&JointVec<Rad>>,
+        driven: JointSet,
+        now: MonoTime,
+    ) -> Option<Cause> {
+        let Some(goals) = goals else {
+            for watch in self.joints.iter_mut() {
+                watch.lags_since = None;
+            }
+            return None;
+        };
         let patience = self.config.following_time.as_secs_f64();
         let mut finding = None;
         for ((joint, watch), goal) in (0..).zip(self.joints.iter_mut()).zip(goals) {
             let error = goal.0 - watch.measured.position.0;
+            let cause = Cause::FollowingError { joint, error };
+            if driven.contains(usize::from(joint)) {
+                finding = finding.or(Some(cause));
+            }
             if watch.read_at.is_none() || error.abs() <= watch.following {
                 watch.lags_since = None;
                 continue;
             }
             let since = *watch.lags_since.get_or_insert(now);
             if now.secs_from(since) >= patience {
-                finding = finding.or(Some(Cause::FollowingError { joint, error }));
+                finding = finding.or(Some(cause));
             }
         }
         finding
-    }
-
-    /// Torque is off: no joint follows anything.
-    pub(crate) fn limp(&mut self) {
-        for watch in self.joints.iter_mut() {
-            watch.lags_since = None;
-        }
     }
 
     /// Where every joint was when last read; `None` until each was read once.

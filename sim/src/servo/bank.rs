@@ -269,6 +269,9 @@ impl Bank {
             Fault::Stall { id, for_ms } => {
                 self.afflict(id, |it| it.jammed_until_ns = ends_at(now_ns, for_ms));
             }
+            Fault::Runaway { id, for_ms } => {
+                self.afflict(id, |it| it.runs_until_ns = ends_at(now_ns, for_ms));
+            }
             Fault::EncoderJump { id, counts } => self.afflict(id, |it| it.jump += counts),
             Fault::DuplicateId { id, to } => self.afflict(id, |it| it.answers_as = Some(to)),
             Fault::Overload { id } => self.strike(id, |servo| servo.protection.latch_overload()),

@@ -56,6 +56,7 @@ pub(super) struct Afflictions {
     pub(super) jump: i32,
     /// Jammed before this time.
     pub(super) jammed_until_ns: u64,
+    pub(super) runs_until_ns: u64,
 }
 
 impl Servo {
@@ -239,6 +240,7 @@ impl Servo {
     /// What it asks of its joint during the next `dt` seconds.
     pub fn drive(&mut self, now_ns: u64, volts: f64, dt: f64) -> Drive {
         self.motor.jam(now_ns < self.afflictions.jammed_until_ns);
+        self.motor.run_away(now_ns < self.afflictions.runs_until_ns);
         let allowed = self
             .memory
             .get(reg::TORQUE_LIMIT)

@@ -35,6 +35,8 @@ const IDLE_AMPS: f64 = 0.02;
 const VELOCITY_FILTER_SECS: f64 = 0.01;
 /// Counts from the goal within which a standing servo says it has arrived.
 const ARRIVED_COUNTS: f64 = 8.0;
+/// How far ahead of itself a motor that has run away wants to be, rad.
+const RUNAWAY_AHEAD: f64 = 0.5;
 /// What holds a jammed joint: far stiffer than any servo.
 const JAM: Drive = Drive {
     target: 0.0,
@@ -77,6 +79,8 @@ pub struct Motor {
     asked: f64,
     velocity: f64,
     jam: Option<f64>,
+    /// Drives on, the way it went.
+    runs: Option<f64>,
 }
 
 impl Motor {
@@ -92,6 +96,7 @@ impl Motor {
             asked: 0.0,
             velocity: 0.0,
             jam: None,
+            runs: None,
         }
     }
 
@@ -122,6 +127,15 @@ impl Motor {
         self.jam = match (jammed, self.jam) {
             (true, None) => Some(self.motion.position),
             (true, held) => held,
+            (false, _) => None,
+        };
+    }
+
+    /// Lets the motor drive on the way it goes now, or obey again.
+    pub fn run_away(&mut self, runs: bool) {
+        self.runs = match (runs, self.runs) {
+            (true, None) => Some(1.0f64.copysign(self.motion.velocity)),
+            (true, way) => way,
             (false, _) => None,
         };
     }
@@ -166,7 +180,14 @@ impl Motor {
                     self.profile_velocity = 0.0;
                 }
                 self.follow(memory, volts, dt);
-                self.position_loop(memory, limit, volts)
+                let drive = self.position_loop(memory, limit, volts);
+                match self.runs {
+                    Some(way) => Drive {
+                        target: self.motion.position + way * RUNAWAY_AHEAD,
+                        ..drive
+                    },
+                    None => drive,
+                }
             }
         };
         self.power = power;
@@ -413,6 +434,22 @@ mod tests {
         bench.goal(2047 + 326);
         bench.memory.set(reg::TORQUE_ENABLE, 1);
         bench.run(0.2, |motion| assert!((motion.position - 0.5).abs() < 0.01));
+    }
+
+    #[test]
+    fn a_motor_that_runs_away_obeys_no_goal_but_its_torque_switch() {
+        let mut bench = Bench::new();
+        bench.motor.run_away(true);
+        bench.run(0.3, |_| {});
+        let away = bench.motion.position;
+        assert!(away > 0.3 && bench.motor.torque() > 0.0, "{away}");
+        bench.memory.set(reg::TORQUE_ENABLE, 0);
+        bench.run(0.1, |_| {});
+        assert!(
+            bench.motor.torque().abs() < 1e-9,
+            "{}",
+            bench.motor.torque()
+        );
     }
 
     #[test]

@@ -171,6 +171,19 @@ fn a_joint_that_drives_on_after_the_stop_costs_the_arm_its_torque_and_then_its_p
 }
 
 #[test]
+fn a_joint_that_drives_away_from_its_goal_stops_the_arm_without_waiting() {
+    let mut rig = Rig::started();
+    let stopped = |step: &Step<JointCommand>| step.cause.is_some();
+    let before = rig.now;
+    let step = drive_on(&mut rig, 0.6, stopped).unwrap();
+    assert!(matches!(
+        step.cause,
+        Some(Cause::FollowingError { joint: 1, .. })
+    ));
+    assert!(rig.now.secs_from(before) < 0.15);
+}
+
+#[test]
 fn a_joint_that_falls_or_is_pushed_does_not_have_the_others_dropped() {
     for drive in [0.0, -0.6] {
         let mut rig = Rig::moving();
