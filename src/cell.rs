@@ -78,6 +78,10 @@ pub struct LoopSection {
     pub rate_hz: f64,
     /// SCHED_FIFO priority asked for.
     pub priority: i32,
+    /// The only processor the loop runs on.
+    pub cpu: Option<usize>,
+    /// Whether the guard's memory is to stay in.
+    pub lock_memory: bool,
     /// How long the runner may be silent.
     pub lease: Duration,
     /// How long it may be silent where real-time priority is refused.

@@ -296,6 +296,25 @@ pub struct BusErrors {
     pub io: u64,
 }
 
+/// What the machine granted the guard's loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Granted {
+    /// SCHED_FIFO at this priority.
+    pub priority: Option<i32>,
+    /// Its memory stays in.
+    pub memory_locked: bool,
+    /// It runs on this processor and no other.
+    pub cpu: Option<u16>,
+}
+
+impl Granted {
+    /// Whether the loop has real-time priority.
+    #[must_use]
+    pub fn realtime(&self) -> bool {
+        self.priority.is_some()
+    }
+}
+
 /// Everything `surehand status` shows.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Status {
@@ -339,10 +358,8 @@ pub struct Status {
     pub drove_on: JointSet,
     /// While stopped: joints not confirmed to stand with what they were told.
     pub not_confirmed: JointSet,
-    /// Whether real-time priority was granted.
-    pub realtime: bool,
-    /// Whether memory was locked.
-    pub memory_locked: bool,
+    /// What the machine granted the loop.
+    pub granted: Granted,
     /// Camera names, by the index a [`Cause`] uses.
     pub cameras: Vec<Name, MAX_CAMERAS>,
     /// The joints in the arm's order.

@@ -13,18 +13,60 @@ use std::time::Duration;
 
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{Resource, getrlimit};
-use rustix::thread::{ClockId, clock_nanosleep_absolute};
+use rustix::thread::{
+    ClockId, CpuSet, clock_nanosleep_absolute, sched_getaffinity, sched_setaffinity,
+};
 use rustix::time::{Timespec, clock_gettime};
 
 use crate::units::MonoTime;
 
+/// What is asked of the machine, for the calling thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// SCHED_FIFO, 1 to 99.
+    pub priority: i32,
+    /// The only processor to run on; any when `None`.
+    pub cpu: Option<usize>,
+    /// Whether all memory, present and future, is to stay in.
+    pub lock_memory: bool,
+}
+
 /// What the machine granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grants {
-    /// SCHED_FIFO, or why not.
+    /// SCHED_FIFO at this priority, or why not.
     pub fifo: Result<i32, String>,
     /// All memory locked, or why not.
     pub locked: Result<(), String>,
+    /// The processor it runs on, or why not; `None` when any will do.
+    pub cpu: Option<Result<usize, String>>,
+}
+
+impl Grants {
+    /// Everything that was refused, a line each.
+    pub fn refused(&self) -> impl Iterator<Item = &str> {
+        let cpu = self.cpu.as_ref().and_then(|cpu| cpu.as_ref().err());
+        let all = [self.fifo.as_ref().err(), self.locked.as_ref().err(), cpu];
+        all.into_iter().flatten().map(String::as_str)
+    }
+
+    /// What was granted, in a line.
+    #[must_use]
+    pub fn verdict(&self) -> String {
+        let priority = match &self.fifo {
+            Ok(priority) => format!("SCHED_FIFO {priority}"),
+            Err(_) => "ordinary priority".into(),
+        };
+        let memory = match &self.locked {
+            Ok(()) => "memory locked",
+            Err(_) => "memory not locked",
+        };
+        let cpu = match &self.cpu {
+            Some(Ok(cpu)) => format!("processor {cpu}"),
+            Some(Err(_)) | None => "any processor".into(),
+        };
+        format!("{priority}, {memory}, {cpu}")
+    }
 }
 
 /// Makes the calling thread SCHED_FIFO at `priority`.
@@ -63,14 +105,47 @@ fn lock_memory() -> Result<(), String> {
     }
 }
 
+/// As [`set_fifo`], with the limit that stands in the way when it is refused.
+fn take_priority(priority: i32) -> Result<i32, String> {
+    set_fifo(priority).map(|()| priority).map_err(|error| {
+        let limit = getrlimit(Resource::Rtprio).current.unwrap_or(u64::MAX);
+        if i128::from(limit) < i128::from(priority) {
+            format!("SCHED_FIFO {priority}: RLIMIT_RTPRIO is {limit}, {priority} is needed")
+        } else {
+            format!("SCHED_FIFO {priority}: {error}")
+        }
+    })
+}
+
+/// Keeps the calling thread on processor `cpu`.
+fn pin(cpu: usize) -> Result<usize, String> {
+    let allowed = sched_getaffinity(None).map_err(|error| format!("processor {cpu}: {error}"))?;
+    if cpu >= CpuSet::MAX_CPU || !allowed.is_set(cpu) {
+        let there = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu));
+        let there: Vec<String> = there.map(|cpu| cpu.to_string()).collect();
+        return Err(format!(
+            "processor {cpu} is not one of those allowed here: {}",
+            there.join(", ")
+        ));
+    }
+    let mut only = CpuSet::new();
+    only.set(cpu);
+    sched_setaffinity(None, &only)
+        .map(|()| cpu)
+        .map_err(|error| format!("processor {cpu}: {error}"))
+}
+
 /// Asks for everything, for the calling thread.
 #[must_use]
-pub fn request(priority: i32) -> Grants {
+pub fn request(wanted: &Wanted) -> Grants {
     Grants {
-        locked: lock_memory(),
-        fifo: set_fifo(priority)
-            .map(|()| priority)
-            .map_err(|error| format!("SCHED_FIFO {priority}: {error}")),
+        locked: if wanted.lock_memory {
+            lock_memory()
+        } else {
+            Err("the cell file does not want memory locked".into())
+        },
+        cpu: wanted.cpu.map(pin),
+        fifo: take_priority(wanted.priority),
     }
 }
 
@@ -97,4 +172,41 @@ pub fn sleep_until(deadline: MonoTime) {
 #[must_use]
 pub fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_kept_on_a_processor_that_is_there_and_told_of_one_that_is_not() {
+        let pinned = std::thread::spawn(|| {
+            let first =
+                (0..CpuSet::MAX_CPU).find(|cpu| sched_getaffinity(None).unwrap().is_set(*cpu));
+            let first = first.unwrap();
+            assert_eq!(pin(first), Ok(first));
+            let left = sched_getaffinity(None).unwrap();
+            assert_eq!(left.count(), 1);
+            let refused = pin(CpuSet::MAX_CPU - 1).unwrap_err();
+            assert!(
+                refused.contains(&format!("allowed here: {first}")),
+                "{refused}"
+            );
+        });
+        pinned.join().unwrap();
+    }
+
+    #[test]
+    fn the_verdict_says_what_was_granted_and_what_was_not() {
+        let grants = Grants {
+            fifo: Err("SCHED_FIFO 80: RLIMIT_RTPRIO is 0, 80 is needed".into()),
+            locked: Ok(()),
+            cpu: Some(Ok(3)),
+        };
+        assert_eq!(
+            grants.verdict(),
+            "ordinary priority, memory locked, processor 3"
+        );
+        assert_eq!(grants.refused().count(), 1);
+    }
 }

@@ -88,6 +88,8 @@ struct RawBus {
 struct RawLoop {
     rate_hz: Option<Spanned<f64>>,
     priority: Option<Spanned<i32>>,
+    cpu: Option<usize>,
+    lock_memory: Option<bool>,
     lease_ms: Option<Spanned<f64>>,
     lease_without_realtime_ms: Option<Spanned<f64>>,
     #[serde(default)]
@@ -268,6 +270,8 @@ fn control(source: &Source<'_>, raw: &RawLoop) -> Result<LoopSection, CellError>
     Ok(LoopSection {
         rate_hz: source.optional("rate_hz", raw.rate_hz.as_ref(), 100.0, 20.0..=1000.0)?,
         priority,
+        cpu: raw.cpu,
+        lock_memory: raw.lock_memory.unwrap_or(true),
         lease: source.millis("lease_ms", raw.lease_ms.as_ref(), 25.0, 5.0..=1000.0)?,
         lease_without_realtime: source.millis(
             "lease_without_realtime_ms",

@@ -216,7 +216,7 @@ impl Voice {
                 "decide_us": status.map(|s| times(&s.decide_us)),
                 "inference_ms": status.and_then(|s| s.runner.as_ref()).map(|r| times(&r.inference_ms)),
                 "backend": status.and_then(|s| s.runner.as_ref()).map(|r| r.backend.as_str()),
-                "realtime": status.map(|s| s.realtime),
+                "realtime": status.map(|s| s.granted.realtime()),
             }));
             return;
         }
@@ -241,7 +241,7 @@ impl Voice {
                 status.lateness_us.p99,
                 status.lateness_us.max,
                 status.bus_us.p99,
-                if status.realtime {
+                if status.granted.realtime() {
                     ""
                 } else {
                     "; NOT real time"

@@ -101,8 +101,13 @@ fn document(status: &Status) -> Value {
         "ease": status.ease,
         "guard_pid": status.guard_pid,
         "runner_pid": runner.map(|r| r.pid),
-        "realtime": status.realtime,
-        "memory_locked": status.memory_locked,
+        "realtime": status.granted.realtime(),
+        "memory_locked": status.granted.memory_locked,
+        "granted": {
+            "priority": status.granted.priority,
+            "memory_locked": status.granted.memory_locked,
+            "cpu": status.granted.cpu,
+        },
         "tick": {
             "rate_hz": status.rate_hz,
             "count": status.ticks,
@@ -178,7 +183,7 @@ fn alarms(status: &Status) -> Vec<String> {
         let joints = named(status, status.not_confirmed).join(", ");
         alarms.push(format!("the stop is not confirmed by {joints}"));
     }
-    if !status.realtime {
+    if !status.granted.realtime() {
         alarms.push(
             "real-time priority was refused: stops may take 100 ms; see docs/realtime.md".into(),
         );
@@ -219,7 +224,7 @@ fn lines(status: &Status) -> Vec<String> {
         status.lateness_us.max,
         status.bus_us.p50,
         status.bus_us.p99,
-        if status.realtime { "" } else { "; NOT real time" }
+        if status.granted.realtime() { "" } else { "; NOT real time" }
     ));
     for joint in &status.joints {
         lines.push(format!(

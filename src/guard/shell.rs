@@ -73,13 +73,15 @@ impl Shell {
             ))
         })?;
         let (port, torque) = ArmPort::open(cell, &arm, boot)?;
-        let grants = realtime::request(cell.control.priority);
-        for refused in [grants.fifo.as_ref().err(), grants.locked.as_ref().err()]
-            .into_iter()
-            .flatten()
-        {
+        let grants = realtime::request(&realtime::Wanted {
+            priority: cell.control.priority,
+            cpu: cell.control.cpu,
+            lock_memory: cell.control.lock_memory,
+        });
+        for refused in grants.refused() {
             tracing::warn!("NOT REAL TIME: {refused}; stops may take 100 ms. See docs/realtime.md");
         }
+        tracing::info!("the loop has {}", grants.verdict());
         if grants.fifo.is_err() && !cell.control.allow_without_realtime {
             return Err(GuardError::Configuration(format!(
                 "{}: real-time priority was refused and `allow_without_realtime` is not set",

@@ -7,7 +7,7 @@ use heapless::Vec;
 use super::shell::Shell;
 use crate::cell::{Arm, Cell};
 use crate::control::{JointCommand, JointReading, Step, Torque};
-use crate::messages::{JointStatus, MAX_CAMERAS, Mode, Name, Status, name};
+use crate::messages::{Granted, JointStatus, MAX_CAMERAS, Mode, Name, Status, name};
 use crate::realtime::Grants;
 use crate::units::{JointSet, JointVec, MAX_JOINTS, MonoTime, Rad};
 
@@ -16,8 +16,7 @@ use crate::units::{JointSet, JointVec, MAX_JOINTS, MonoTime, Rad};
 pub(super) struct Facts {
     pid: u32,
     rate_hz: f64,
-    realtime: bool,
-    memory_locked: bool,
+    granted: Granted,
     cameras: Vec<Name, MAX_CAMERAS>,
     joints: Vec<(Name, u8), MAX_JOINTS>,
 }
@@ -27,8 +26,13 @@ impl Facts {
         Facts {
             pid: std::process::id(),
             rate_hz: cell.control.rate_hz,
-            realtime: grants.fifo.is_ok(),
-            memory_locked: grants.locked.is_ok(),
+            granted: Granted {
+                priority: grants.fifo.as_ref().ok().copied(),
+                memory_locked: grants.locked.is_ok(),
+                cpu: (grants.cpu.as_ref())
+                    .and_then(|cpu| cpu.as_ref().ok())
+                    .and_then(|cpu| u16::try_from(*cpu).ok()),
+            },
             cameras: cell
                 .cameras
                 .iter()
@@ -72,8 +76,7 @@ pub(super) fn status(shell: &Shell, now: MonoTime, step: &Step<JointCommand>) ->
         rung: step.rung,
         drove_on: core.drove_on(),
         not_confirmed: not_confirmed(shell, step),
-        realtime: facts.realtime,
-        memory_locked: facts.memory_locked,
+        granted: facts.granted,
         cameras: facts.cameras.clone(),
         joints: joints(shell),
     }
