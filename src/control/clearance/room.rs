@@ -1,0 +1,63 @@
+//! What is left between the arm and each thing it must not meet.
+//!
+//! Plain numbers; where they come from is the clearance's. Real time: no allocation, lock, log or
+//! clock.
+
+use crate::arm::{MAX_BOXES, MAX_PLANES};
+
+/// Metres left to what the arm must not meet; negative inside. Infinite where nothing is watched.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Room {
+    /// To each wall.
+    pub walls: [f64; 6],
+    /// To each plane.
+    pub planes: [f64; MAX_PLANES],
+    /// To each box.
+    pub boxes: [f64; MAX_BOXES],
+    /// Between two of its own links.
+    pub itself: f64,
+}
+
+impl Room {
+    /// Nothing is near.
+    pub const OPEN: Room = Room {
+        walls: [f64::INFINITY; 6],
+        planes: [f64::INFINITY; MAX_PLANES],
+        boxes: [f64::INFINITY; MAX_BOXES],
+        itself: f64::INFINITY,
+    };
+
+    /// The least of all.
+    #[must_use]
+    pub fn least(&self) -> f64 {
+        self.each().fold(f64::INFINITY, f64::min)
+    }
+
+    /// The lesser of each.
+    #[must_use]
+    pub fn min(mut self, other: Room) -> Room {
+        let walls = self.walls.iter_mut().zip(other.walls);
+        let planes = self.planes.iter_mut().zip(other.planes);
+        let boxes = self.boxes.iter_mut().zip(other.boxes);
+        for (left, other) in walls.chain(planes).chain(boxes) {
+            *left = left.min(other);
+        }
+        self.itself = self.itself.min(other.itself);
+        self
+    }
+
+    /// Whether nothing is met that was not met in `before`, and nothing deeper than there: room
+    /// to one thing makes up for none to another.
+    #[must_use]
+    pub fn no_worse_than(&self, before: &Room) -> bool {
+        let mut both = self.each().zip(before.each());
+        both.all(|(now, before)| now >= before.min(0.0))
+    }
+
+    /// Walls, planes, boxes and the arm itself in turn.
+    pub(super) fn each(&self) -> impl Iterator<Item = f64> {
+        let around = self.walls.into_iter().chain(self.planes);
+        let itself = std::iter::once(self.itself);
+        around.chain(self.boxes).chain(itself)
+    }
+}
