@@ -6,6 +6,7 @@ use super::*;
 use crate::control::testing::joints;
 use crate::units::{RadPerSec2, RadPerSec3};
 
+mod recorded;
 mod space;
 
 const PERIOD: f64 = 0.005;
