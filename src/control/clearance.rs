@@ -17,11 +17,10 @@ mod room;
 mod swing;
 
 use distance::{Link, between, in_front, link_to_block, sides};
+use room::MAX_PAIRS;
 pub use room::Room;
 pub(crate) use swing::Swing;
 
-/// The most pairs of links that are watched.
-const MAX_PAIRS: usize = MAX_JOINTS * (MAX_JOINTS - 1) / 2;
 /// Links nearer than this in the middle of every joint's range touch by design, metres.
 const BY_DESIGN: f64 = 0.005;
 /// In the slow zone what is left lasts at least this long at the speed towards it, seconds.
@@ -168,13 +167,13 @@ impl Clearance {
                 *left = left.min(link_to_block(link, block, far) - taken);
             }
         }
-        for (first, second) in &self.pairs {
+        for (left, (first, second)) in room.links.iter_mut().zip(&self.pairs) {
             let pair = (
                 links.get(usize::from(*first)),
                 links.get(usize::from(*second)),
             );
             if let (Some(a), Some(b)) = pair {
-                room.itself = room.itself.min(between(a, b) - radius - taken);
+                *left = between(a, b) - radius - taken;
             }
         }
         room
@@ -275,7 +274,7 @@ mod tests {
         };
         let clearance = Clearance::new(&so101(), space);
         let at = |left| Room {
-            itself: left,
+            boxes: [left; 8],
             ..Room::OPEN
         };
         let share =

@@ -191,7 +191,7 @@ impl Limiter {
 
     /// The most speed that the end of any link can have in a stop from now, m/s.
     fn fastest_link(&self, shape: &Shape<'_>) -> f64 {
-        let swings: JointVec<Swing> = self.joints.map(|axis| axis.swing());
+        let swings: JointVec<Swing> = self.joints.map(|axis| axis.swing(self.period));
         shape.fastest(&self.positions(), &swings)
     }
 
@@ -211,7 +211,7 @@ impl Limiter {
             least = least.min(left);
             let left = left.least();
             let sum = |of: &dyn Fn(&Axis) -> f64| shape.sum(&at.joints.map(|axis| of(&axis)));
-            if secs >= longest || shape.is_far(left - sum(&|axis| axis.swing().way)) {
+            if secs >= longest || shape.is_far(left - sum(&Axis::stop_way)) {
                 return least;
             }
             let step = (left / sum(&Axis::fastest)).max(longest / STOP_LOOKS);

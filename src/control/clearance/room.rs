@@ -4,6 +4,10 @@
 //! clock.
 
 use crate::arm::{MAX_BOXES, MAX_PLANES};
+use crate::units::MAX_JOINTS;
+
+/// The most pairs of links that are watched: of those with another between them.
+pub(super) const MAX_PAIRS: usize = (MAX_JOINTS - 1) * (MAX_JOINTS - 2) / 2;
 
 /// Metres left to what the arm must not meet; negative inside. Infinite where nothing is watched.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,8 +18,8 @@ pub struct Room {
     pub planes: [f64; MAX_PLANES],
     /// To each box.
     pub boxes: [f64; MAX_BOXES],
-    /// Between two of its own links.
-    pub itself: f64,
+    /// Between each two of its own links that could meet.
+    pub links: [f64; MAX_PAIRS],
 }
 
 impl Room {
@@ -24,7 +28,7 @@ impl Room {
         walls: [f64::INFINITY; 6],
         planes: [f64::INFINITY; MAX_PLANES],
         boxes: [f64::INFINITY; MAX_BOXES],
-        itself: f64::INFINITY,
+        links: [f64::INFINITY; MAX_PAIRS],
     };
 
     /// The least of all.
@@ -39,10 +43,10 @@ impl Room {
         let walls = self.walls.iter_mut().zip(other.walls);
         let planes = self.planes.iter_mut().zip(other.planes);
         let boxes = self.boxes.iter_mut().zip(other.boxes);
-        for (left, other) in walls.chain(planes).chain(boxes) {
+        let links = self.links.iter_mut().zip(other.links);
+        for (left, other) in walls.chain(planes).chain(boxes).chain(links) {
             *left = left.min(other);
         }
-        self.itself = self.itself.min(other.itself);
         self
     }
 
@@ -54,10 +58,9 @@ impl Room {
         both.all(|(now, before)| now >= before.min(0.0))
     }
 
-    /// Walls, planes, boxes and the arm itself in turn.
+    /// Walls, planes, boxes and pairs of links in turn.
     pub(super) fn each(&self) -> impl Iterator<Item = f64> {
         let around = self.walls.into_iter().chain(self.planes);
-        let itself = std::iter::once(self.itself);
-        around.chain(self.boxes).chain(itself)
+        around.chain(self.boxes).chain(self.links)
     }
 }

@@ -90,15 +90,29 @@ impl Axis {
         self.state.velocity.abs().max(self.speed_to_come().abs())
     }
 
-    /// What a stop from now still does.
-    pub(super) fn swing(&self) -> Swing {
-        let (now, to_come) = (self.state.velocity, self.speed_to_come());
-        let (low, high) = Stop::of(&self.state, &self.limits).span(&self.state);
+    /// What this tick of `period` seconds may have done, and a stop from now still does.
+    pub(super) fn swing(&self, period: f64) -> Swing {
+        let State {
+            velocity: now,
+            acceleration,
+            ..
+        } = self.state;
+        let jerk = self.limits.jerk.0;
+        let falling = (acceleration.abs() / jerk).min(period);
+        let lost = falling * (acceleration.abs() - jerk * falling / 2.0);
+        let peak = now - lost.copysign(acceleration);
+        let to_come = self.speed_to_come();
         Swing {
-            low: now.min(to_come).min(0.0),
-            high: now.max(to_come).max(0.0),
-            way: high - low,
+            low: peak.min(now).min(to_come).min(0.0),
+            high: peak.max(now).max(to_come).max(0.0),
+            way: self.stop_way(),
         }
+    }
+
+    /// From end to end of the way of a stop from now, radians.
+    pub(super) fn stop_way(&self) -> f64 {
+        let (low, high) = Stop::of(&self.state, &self.limits).span(&self.state);
+        high - low
     }
 
     /// How long a stop from now takes, seconds.
@@ -132,8 +146,8 @@ impl Axis {
 
     /// The rates for this tick: gentle on the way back from outside.
     fn rates(&self, most: f64) -> Rates {
-        let outside = self.state.position > self.limits.upper.0 + ROUNDING
-            || self.state.position < self.limits.lower.0 - ROUNDING;
+        let (lower, upper) = self.bounds();
+        let outside = !(lower..=upper).contains(&self.state.position);
         Rates {
             velocity: most.min(self.limits.velocity.0 * if outside { RETURN_SHARE } else { 1.0 }),
             acceleration: self.limits.acceleration.0,
@@ -179,11 +193,23 @@ impl Axis {
     /// Whether a stop from `next` stays inside the position limits; outside them, whether it
     /// leads no farther out than now, and not out again once on the way in.
     fn can_brake(&self, next: &State) -> bool {
-        let (low, high) = Stop::of(next, &self.limits).span(next);
-        let now = self.state.position;
-        let (below, above) = (now.max(next.position), now.min(next.position));
-        low >= (self.limits.lower.0 - ROUNDING).min(below)
-            && high <= (self.limits.upper.0 + ROUNDING).max(above)
+        let (lower, upper) = self.bounds();
+        let stop = Stop::of(next, &self.limits);
+        let (low, high) = stop.span(next);
+        let (now, at) = (self.state.position, next.position);
+        if at < lower {
+            return low >= now.min(lower) && stop.end(next) >= high.min(lower);
+        }
+        if at > upper {
+            return high <= now.max(upper) && stop.end(next) <= low.max(upper);
+        }
+        low >= lower && high <= upper
+    }
+
+    /// The position limits, and what rounding may put a goal past them.
+    fn bounds(&self) -> (f64, f64) {
+        let JointLimits { lower, upper, .. } = self.limits;
+        (lower.0 - ROUNDING, upper.0 + ROUNDING)
     }
 
     /// Whether a stop from `next` stays near the joint. The window moves with the joint: only

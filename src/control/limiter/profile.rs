@@ -121,6 +121,13 @@ impl Stop {
         State::at_rest(at.position)
     }
 
+    /// Where it ends.
+    pub(super) fn end(&self, state: &State) -> f64 {
+        let phases = self.phases.iter();
+        let end = phases.fold(*state, |at, (lasts, jerk)| at.after(*lasts, *jerk));
+        end.position
+    }
+
     /// Lowest and highest position from `state` to rest.
     pub(super) fn span(&self, state: &State) -> (f64, f64) {
         let mut at = *state;
