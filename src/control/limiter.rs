@@ -203,18 +203,15 @@ impl Limiter {
         let mut least = Room::OPEN;
         let mut secs = 0.0;
         loop {
-            let at = Limiter {
-                joints: self.joints.map(|axis| axis.stopping_after(secs)),
-                ..*self
-            };
-            let left = shape.room(&at.positions());
+            let at = self.joints.map(|axis| axis.stopping_after(secs));
+            let left = shape.room(&at.map(|axis| Rad(axis.state.position)));
             least = least.min(left);
             let left = left.least();
-            let sum = |of: &dyn Fn(&Axis) -> f64| shape.sum(&at.joints.map(|axis| of(&axis)));
-            if secs >= longest || shape.is_far(left - sum(&Axis::stop_way)) {
+            let sum = |of: fn(&Axis) -> f64| shape.sum(&at.map(|axis| of(&axis)));
+            if secs >= longest || shape.is_far(left - sum(Axis::stop_way)) {
                 return least;
             }
-            let step = (left / sum(&Axis::fastest)).max(longest / STOP_LOOKS);
+            let step = (left / sum(Axis::fastest)).max(longest / STOP_LOOKS);
             secs = (secs + step).min(longest);
         }
     }

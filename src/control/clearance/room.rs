@@ -64,3 +64,23 @@ impl Room {
         around.chain(self.boxes).chain(self.links)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_to_one_thing_makes_up_for_none_to_another() {
+        let links = |first, second| {
+            let mut room = Room::OPEN;
+            (room.links[0], room.links[1]) = (first, second);
+            room
+        };
+        let before = links(-0.02, 0.01);
+        assert!(links(-0.02, 0.0).no_worse_than(&before));
+        assert!(links(-0.01, 0.02).no_worse_than(&before));
+        assert!(!links(-0.01, -0.01).no_worse_than(&before));
+        assert!(!links(-0.03, 0.01).no_worse_than(&before));
+        assert_eq!(links(0.03, 0.01).min(links(0.02, 0.02)), links(0.02, 0.01));
+    }
+}
