@@ -10,7 +10,7 @@ use std::time::Duration;
 mod load;
 mod parse;
 
-pub use load::Arm;
+pub use load::{Arm, Narrowed};
 pub use parse::CellError;
 
 use crate::arm::{AfterStop, Space};

@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use surehand::arm::tool::tool_of;
-use surehand::arm::{AfterStop, ArmModel, ArmSpec, Block, JointSpec, Parking, Space};
+use surehand::arm::{AfterStop, ArmModel, ArmSpec, Block, JointSpec, Parking, Plane, Space};
 use surehand::control::{
     Clearance, Core, CoreConfig, Inputs, JointReading, Link, ReadFault, Signals, Torque,
 };
@@ -167,9 +167,50 @@ impl Arm {
     }
 }
 
+/// All that can be watched, so near that it has a say.
+fn narrow() -> Space {
+    let mut space = Space {
+        walls: Some(Block {
+            min: [-0.3, -0.3, -0.05],
+            max: [0.4, 0.3, 0.5],
+        }),
+        link_radius: Some(0.01),
+        margin: 0.005,
+        slow_zone: 0.1,
+        tool_speed: Some(0.25),
+        ..Space::default()
+    };
+    for side in 0..8 {
+        let block = Block {
+            min: [0.05 * f64::from(side), -0.3, 0.0],
+            max: [0.05 * f64::from(side) + 0.04, -0.1, 0.05],
+        };
+        space.keep_out.push(block).unwrap();
+        let plane = Plane {
+            point: [0.0, 0.05 + 0.02 * f64::from(side), 0.0],
+            normal: [0.0, -1.0, 0.0],
+        };
+        space.planes.push(plane).unwrap();
+    }
+    space
+}
+
 #[test]
 fn no_tick_allocates_whatever_happens() {
-    let config = CoreConfig::new(so101(), Duration::from_millis(5));
+    let moved = ticks(Space::default());
+    assert!(moved > 2000, "it moved in {moved} ticks");
+}
+
+#[test]
+fn no_tick_allocates_where_the_arm_is_hemmed_in_and_held_to_a_speed() {
+    let moved = ticks(narrow());
+    assert!(moved > 1000, "it moved in {moved} ticks");
+}
+
+/// In how many ticks an arm in `space` was running.
+fn ticks(space: Space) -> u32 {
+    let mut config = CoreConfig::new(so101(), Duration::from_millis(5));
+    config.clearance = Clearance::new(&config.model, space);
     let mut arm = Arm {
         core: Core::new(config, Cause::Boot, Torque::Off).unwrap(),
         now: MonoTime(1_000_000_000),
@@ -234,7 +275,7 @@ fn no_tick_allocates_whatever_happens() {
         }
         assert_eq!(arm.tick(None, None, None, None).mode, Mode::Stopped);
     }
-    assert!(moved > 2000, "it moved in {moved} ticks");
+    moved
 }
 
 #[test]

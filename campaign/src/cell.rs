@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use surehand::arm::{AfterStop, ArmModel, ArmSpec, Block, JointSpec, ModelError, Parking, Space};
+use surehand::arm::{
+    AfterStop, ArmModel, ArmSpec, Block, JointSpec, ModelError, Parking, Plane, Space,
+};
 use surehand::control::{Clearance, CoreConfig, MonitorConfig, PlanRules};
 use surehand::units::{JointVec, Rad, RadPerSec, RadPerSec2, RadPerSec3};
 
@@ -99,10 +101,13 @@ fn servo(rng: &mut Rng, model: &ArmModel, index: usize, lag: f64, torque: bool) 
     Servo::new(build, position, torque)
 }
 
-/// Some cells have walls around the arm or a box beside it, or watch the links.
+/// Some cells have walls around the arm, a box beside it or planes, or watch the links, and some
+/// bound their speed.
 fn space(rng: &mut Rng, model: &ArmModel) -> Space {
     let mut space = Space {
         margin: rng.between(0.005, 0.03),
+        slow_zone: rng.pick([0.0, 0.03, 0.03, 0.1]) * rng.between(0.5, 1.0),
+        tool_speed: rng.chance(0.2).then(|| rng.scale(0.1, 0.8)),
         ..Space::default()
     };
     if rng.chance(0.65) {
@@ -112,11 +117,11 @@ fn space(rng: &mut Rng, model: &ArmModel) -> Space {
     let tool: [f64; 3] = pose.tool.translation.into();
     let joints = pose.axes().skip(2).map(|(_, origin)| (*origin).into());
     let ends: Vec<[f64; 3]> = joints.chain(std::iter::once(tool)).collect();
-    let mut around = |least: f64, most: f64| {
+    let around = |rng: &mut Rng, least: f64, most: f64| {
         let sides: [f64; 3] = std::array::from_fn(|_| rng.between(least, most));
         sides
     };
-    let (below, above) = (around(0.08, 0.4), around(0.08, 0.3));
+    let (below, above) = (around(rng, 0.08, 0.4), around(rng, 0.08, 0.3));
     let walls = Block {
         min: std::array::from_fn(|axis| {
             ends.iter()
@@ -131,8 +136,8 @@ fn space(rng: &mut Rng, model: &ArmModel) -> Space {
                 + above[axis]
         }),
     };
-    let (away, size) = (around(0.04, 0.2), around(0.02, 0.1));
-    let side = around(-1.0, 1.0);
+    let (away, size) = (around(rng, 0.04, 0.2), around(rng, 0.02, 0.1));
+    let side = around(rng, -1.0, 1.0);
     let corner: [f64; 3] =
         std::array::from_fn(|axis| tool[axis] + (size[axis] + away[axis]) * side[axis].signum());
     let block = Block {
@@ -144,8 +149,32 @@ fn space(rng: &mut Rng, model: &ArmModel) -> Space {
         // There is room for one.
         let _ = space.keep_out.push(block);
     }
+    for _ in 0..rng.below(4) {
+        let slope: [f64; 3] = std::array::from_fn(|_| rng.between(-1.0, 1.0));
+        // There is room for eight.
+        let _ = space
+            .planes
+            .push(facing(&ends, slope, rng.between(0.05, 0.2)));
+    }
     space.link_radius = rng.chance(0.7).then(|| rng.between(0.005, 0.025));
     space
+}
+
+/// A plane of this slope that is this far from the nearest of `ends`.
+fn facing(ends: &[[f64; 3]], slope: [f64; 3], away: f64) -> Plane {
+    let length = slope.iter().map(|side| side * side).sum::<f64>().sqrt();
+    let normal = slope.map(|side| side / length);
+    let height = |end: &[f64; 3]| {
+        end.iter()
+            .zip(normal)
+            .map(|(at, side)| at * side)
+            .sum::<f64>()
+    };
+    let least = ends.iter().map(height).fold(f64::INFINITY, f64::min);
+    Plane {
+        point: normal.map(|side| side * (least - away)),
+        normal,
+    }
 }
 
 fn settings(rng: &mut Rng, model: ArmModel, period: Duration, space: Space) -> CoreConfig {

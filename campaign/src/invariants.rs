@@ -14,7 +14,7 @@ use crate::admission::{admissible, end, numbers};
 use crate::health::{Demand, Health};
 use crate::law::Law;
 use crate::motion::{Broken, Motion, Move, broken};
-use crate::room::Room;
+use crate::room::{Goals, Room};
 
 /// The share of its stopping distance that a joint may be from its goal for long.
 const FOLLOWING_SHARE: f64 = 0.9;
@@ -54,13 +54,15 @@ impl Observer {
     pub(crate) fn new(config: &CoreConfig, space: &Space, boot: Cause, torque: Torque) -> Observer {
         let period = config.period.as_secs_f64();
         let limits = config.model.limits();
+        let stop_secs = limits.iter().map(|limits| Law::of(limits).stopping_secs());
+        let stop_secs = stop_secs.fold(0.0, f64::max);
         Observer {
             health: Health::new(limits.len()),
             motions: limits
                 .iter()
                 .map(|limits| Motion::new(Law::of(limits), period))
                 .collect(),
-            room: Room::new(space.clone()),
+            room: Room::new(&config.model, space, period, stop_secs),
             config: config.clone(),
             mode: Mode::Stopped,
             cause: Some(boot),
@@ -521,8 +523,13 @@ impl Observer {
                 ..found
             })?;
         }
-        let pulled = self.motions.iter().any(Motion::pulled);
-        self.room.step(&self.config.model, &goals, pulled)
+        let gripper = self.config.model.gripper();
+        let mut motions = self.motions.iter().enumerate();
+        self.room.step(&Goals {
+            model: &self.config.model,
+            goals: &goals,
+            pulled: motions.any(|(joint, motion)| gripper != Some(joint) && motion.pulled()),
+        })
     }
 
     /// A stop ends.

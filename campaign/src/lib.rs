@@ -29,6 +29,7 @@ mod room;
 pub mod runner;
 pub mod scenario;
 pub mod servo;
+mod shape;
 pub mod tally;
 mod wire;
 

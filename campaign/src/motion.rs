@@ -108,8 +108,6 @@ pub(crate) struct Motion {
     pulled: bool,
     /// Where goals may be: the position limits, and outside them no farther than it has been.
     range: Span,
-    /// Ticks inside the position limits.
-    inside: u32,
     /// Ticks since a plan was last followed.
     coasting: u32,
     /// The most speed that may be left since then.
@@ -126,7 +124,6 @@ impl Motion {
             acceleration: None,
             pulled: true,
             range: Span::of(&law),
-            inside: 0,
             coasting: u32::MAX,
             most_left: 0.0,
         }
@@ -209,7 +206,6 @@ impl Motion {
     fn begin(&mut self, goal: Option<f64>) {
         self.goal = goal;
         self.pulled = true;
-        self.inside = 0;
         self.range = Span::of(&self.law).with(goal.unwrap_or(self.law.lower));
         self.speed = Span::ZERO;
         self.acceleration = None;
@@ -281,10 +277,8 @@ impl Motion {
             );
         }
         let inside = goal >= law.lower - EXACT && goal <= law.upper + EXACT;
-        self.inside = if inside { self.inside + 1 } else { 0 };
-        // A stop that was begun outside may end there: only then it stays inside.
-        let settled = f64::from(self.inside) * self.period > law.stopping_secs();
-        if settled || goal < self.range.low || goal > self.range.high {
+        // Once it is inside it stays there.
+        if inside || goal < self.range.low || goal > self.range.high {
             self.range = Span::of(&law).with(goal);
         }
         Ok(())

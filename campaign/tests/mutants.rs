@@ -56,7 +56,7 @@ struct Bug {
     wrong: &'static str,
 }
 
-const BUGS: [Bug; 7] = [
+const BUGS: [Bug; 9] = [
     Bug {
         name: "a removed clamp: a goal may run ahead of its joint",
         file: "src/control/limiter/axis.rs",
@@ -66,8 +66,20 @@ const BUGS: [Bug; 7] = [
     Bug {
         name: "a removed clamp: braking need not end inside the position limits",
         file: "src/control/limiter/axis.rs",
-        right: "high <= (self.limits.upper.0 + ROUNDING).max(now)",
-        wrong: "high <= (self.limits.upper.0 + 9.0).max(now)",
+        right: "        low >= lower && high <= upper\n",
+        wrong: "        low >= lower\n",
+    },
+    Bug {
+        name: "nothing is stopped before",
+        file: "src/control/limiter.rs",
+        right: "least.is_none_or(|least| before.may_stop_with(&least, around))",
+        wrong: "least.is_none_or(|_| true)",
+    },
+    Bug {
+        name: "a link may get too fast in a stop",
+        file: "src/control/limiter.rs",
+        right: "fastest <= most ||",
+        wrong: "fastest <= 2.0 * most ||",
     },
     Bug {
         name: "a plan is kept after a trip",
@@ -215,7 +227,7 @@ fn lean(manifest: &str) -> String {
 }
 
 #[test]
-#[ignore = "builds the core eight times: `cargo test -p surehand-campaign --test mutants -- --ignored`"]
+#[ignore = "builds the core ten times: `cargo test -p surehand-campaign --test mutants -- --ignored`"]
 fn every_planted_bug_is_found() {
     let nursery = Nursery::new();
     let sound = nursery.judge();

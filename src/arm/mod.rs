@@ -17,4 +17,4 @@ pub use conventions::Convention;
 pub use limits::JointLimits;
 pub use model::{ArmModel, ArmSpec, JointSpec, ModelError};
 pub use parking::{AfterStop, Parking};
-pub use space::{Block, MAX_BOXES, Space};
+pub use space::{Block, MAX_BOXES, MAX_PLANES, Plane, Space};

@@ -112,6 +112,20 @@ impl ArmModel {
         Loader { file, spec }.load(text)
     }
 
+    /// The arm with each joint's position limits narrowed to `spans`, in the arm's order; `None`
+    /// when nothing is left of one.
+    #[must_use]
+    pub fn within(mut self, spans: &[(Rad, Rad)]) -> Option<ArmModel> {
+        for (limits, (lower, upper)) in self.limits.iter_mut().zip(spans) {
+            limits.lower = Rad(limits.lower.0.max(lower.0));
+            limits.upper = Rad(limits.upper.0.min(upper.0));
+            if limits.lower.0 >= limits.upper.0 {
+                return None;
+            }
+        }
+        Some(self)
+    }
+
     /// How many servos there are.
     #[must_use]
     pub fn len(&self) -> usize {

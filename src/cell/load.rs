@@ -18,7 +18,27 @@ pub struct Arm {
     pub calibration: Calibration,
     /// Where it is put away.
     pub parking: Option<Parking>,
+    /// Limits that the calibrated ranges take more than a trifle from.
+    pub narrowed: Vec<Narrowed>,
 }
+
+/// A joint whose calibrated range does not reach its limits.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error(
+    "{joint} is calibrated from {:.3} to {:.3} rad and not to its limits {:.3} to {:.3}: it is kept inside both",
+    .calibrated.0.0, .calibrated.1.0, .limits.0.0, .limits.1.0
+)]
+pub struct Narrowed {
+    /// Its name.
+    pub joint: String,
+    /// The lowest and highest angle its servo was calibrated for.
+    pub calibrated: (Rad, Rad),
+    /// Its limits without that.
+    pub limits: (Rad, Rad),
+}
+
+/// A calibrated range may fall short of a limit by this without a word, radians.
+const TRIFLE: f64 = 0.01;
 
 impl Cell {
     /// Reads URDF and calibration.
@@ -60,12 +80,41 @@ impl Cell {
             .collect();
         let calibration =
             Calibration::load(&self.arm.calibration, &spans).map_err(|e| plain(&e))?;
+        let (model, narrowed) = self.narrow(model, &calibration)?;
         let parking = self.parking(&model)?;
         Ok(Arm {
             model,
             calibration,
             parking,
+            narrowed,
         })
+    }
+
+    /// `model` inside of what its servos were calibrated for: a goal beyond is none.
+    fn narrow(
+        &self,
+        model: ArmModel,
+        calibration: &Calibration,
+    ) -> Result<(ArmModel, Vec<Narrowed>), CellError> {
+        let spans: Vec<(Rad, Rad)> = calibration.joints().iter().map(|j| j.span()).collect();
+        let limits = model.limits().iter().zip(&spans).zip(model.names());
+        let all = limits.map(|((limits, calibrated), joint)| Narrowed {
+            joint: joint.clone(),
+            calibrated: *calibrated,
+            limits: (limits.lower, limits.upper),
+        });
+        let short = |joint: &Narrowed| {
+            joint.calibrated.0.0 > joint.limits.0.0 + TRIFLE
+                || joint.calibrated.1.0 < joint.limits.1.0 - TRIFLE
+        };
+        let narrowed: Vec<Narrowed> = all.filter(short).collect();
+        let nothing_left = || {
+            let what = narrowed.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let what = format!("nothing is left of a joint's range: {}", what.join("; "));
+            CellError::new(&self.arm.calibration, what + "; calibrate this arm again")
+        };
+        let model = model.within(&spans).ok_or_else(nothing_left)?;
+        Ok((model, narrowed))
     }
 
     /// The joints that have limits, in the order of their ids in the calibration file; what is
@@ -165,5 +214,45 @@ impl Cell {
                 }
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// The shipped cell with `lines` of its calibration replaced.
+    fn arm(from: &str, to: &str) -> Result<Arm, CellError> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut cell = Cell::load(&root.join("cells/sim.toml"), &Default::default()).unwrap();
+        let text = std::fs::read_to_string(&cell.arm.calibration).unwrap();
+        assert!(text.contains(from));
+        let folder = tempfile::tempdir().unwrap();
+        cell.arm.calibration = folder.path().join("arm.json");
+        std::fs::write(&cell.arm.calibration, text.replacen(from, to, 1)).unwrap();
+        cell.load_arm()
+    }
+
+    #[test]
+    fn the_shipped_arm_is_calibrated_to_its_limits() {
+        let arm = arm("795", "795").unwrap();
+        assert_eq!(arm.narrowed, []);
+    }
+
+    #[test]
+    fn a_joint_is_kept_inside_of_what_its_servo_was_calibrated_for() {
+        let (whole, arm) = (arm("795", "795").unwrap(), arm("795", "895").unwrap());
+        let limits = |arm: &Arm| arm.model.limits().get(0).unwrap();
+        let (lower, upper) = arm.calibration.joints()[0].span();
+        assert!(limits(&arm).lower.0 > limits(&whole).lower.0 + 0.05);
+        assert_eq!((limits(&arm).lower, limits(&arm).upper), (lower, upper));
+        assert_eq!(arm.narrowed.len(), 1);
+        let line = arm.narrowed[0].to_string();
+        assert!(
+            line.starts_with("shoulder_pan is calibrated from -1.84"),
+            "{line}"
+        );
     }
 }

@@ -82,6 +82,15 @@ fn check_cell(path: &Path) -> Vec<Finding> {
             return findings;
         }
     };
+    for narrowed in &arm.narrowed {
+        findings.push(Finding {
+            severity: Severity::Warning,
+            place: cell.arm.calibration.display().to_string(),
+            what: narrowed.to_string(),
+            remedy: "calibrate it over its whole range, or narrow its limits in the cell file"
+                .into(),
+        });
+    }
     let embodiment: Arc<dyn Embodiment> = Arc::new(PolicyArm(arm.clone()));
     let cameras: Vec<&str> = cell.cameras.iter().map(|c| c.name.as_str()).collect();
     for job in &cell.jobs {

@@ -1,23 +1,34 @@
 //! Where the arm may be: walls around it, boxes to keep out of, and its own links.
 //!
-//! Owns the geometry and gives one number, the clearance. What is done about it is the limiter's:
-//! no step is taken after which a stop would end with less than none. Links are capsules from
-//! joint to joint; everything is in the base frame, metres.
+//! Owns the geometry: how much room is left, how fast the arm may go on towards what is near, and
+//! how fast any of it may get. What is done about it is the limiter's: no step is taken after
+//! which a stop would end with less room than none. Links are capsules from joint to joint;
+//! everything is in the base frame, metres.
 //!
 //! Real time: no allocation, lock, log or clock.
 
 use heapless::Vec;
-use nalgebra::Vector3;
 
-use crate::arm::{ArmModel, Block, MAX_BOXES, Space};
+use crate::arm::{ArmModel, Space};
 use crate::units::{JointVec, MAX_JOINTS, Rad};
 
-/// The most pairs of links that are watched.
-const MAX_PAIRS: usize = MAX_JOINTS * (MAX_JOINTS - 1) / 2;
+mod distance;
+mod room;
+mod swing;
+
+use distance::{Link, between, in_front, link_to_block, sides};
+use room::MAX_PAIRS;
+pub use room::Room;
+pub(crate) use swing::Swing;
+
 /// Links nearer than this in the middle of every joint's range touch by design, metres.
 const BY_DESIGN: f64 = 0.005;
-/// Halvings of a link while the point of it nearest to a box is looked for.
-const HALVINGS: u32 = 20;
+/// In the slow zone what is left lasts at least this long at the speed towards it, seconds.
+const SLOWING_SECS: f64 = 0.15;
+/// As slow as this is slow enough: the margin is reached, not only approached, m/s.
+const CREEP: f64 = 0.005;
+/// Boxes farther away than this are not looked at closely, metres.
+const FAR: f64 = 0.05;
 
 /// The space around one arm.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -25,11 +36,11 @@ pub struct Clearance {
     space: Space,
     /// Links that could meet, by the joint each begins at.
     pairs: Vec<(u8, u8), MAX_PAIRS>,
-    reach: f64,
+    /// Of each link, base first, metres.
+    lengths: JointVec<f64>,
+    /// Of each of the arm's joints: no link is farther from its axis, metres.
+    levers: JointVec<f64>,
 }
-
-/// A link from one point to another.
-type Link = (Vector3<f64>, Vector3<f64>);
 
 impl Clearance {
     /// `space` around `model`.
@@ -51,24 +62,81 @@ impl Clearance {
                 }
             }
         }
-        let reach = links.iter().map(|(from, to)| (to - from).norm()).sum();
+        let lengths: JointVec<f64> = links.iter().map(|(from, to)| (to - from).norm()).collect();
+        let mut levers = JointVec::repeat(0.0, model.len());
+        for (link, joint) in model.chain_joints().iter().enumerate() {
+            if let Some(lever) = levers.as_mut_slice().get_mut(*joint) {
+                *lever = lengths.iter().skip(link).sum();
+            }
+        }
         Clearance {
             space,
             pairs,
-            reach,
+            lengths,
+            levers,
         }
+    }
+
+    /// How far from the axis of each of the arm's joints any link can be, metres.
+    #[must_use]
+    pub fn levers(&self) -> &JointVec<f64> {
+        &self.levers
     }
 
     /// The length of all links together, metres: nothing is farther from any joint's axis.
     #[must_use]
     pub fn reach(&self) -> f64 {
-        self.reach
+        self.lengths.iter().sum()
     }
 
     /// Whether nothing is watched.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.space.walls.is_none() && self.space.keep_out.is_empty() && self.pairs.is_empty()
+        let Space {
+            walls,
+            planes,
+            keep_out,
+            ..
+        } = &self.space;
+        walls.is_none() && planes.is_empty() && keep_out.is_empty() && self.pairs.is_empty()
+    }
+
+    /// The most speed of the end of any link, m/s; infinite where the cell gives none.
+    #[must_use]
+    pub fn tool_speed(&self) -> f64 {
+        self.space.tool_speed.unwrap_or(f64::INFINITY)
+    }
+
+    /// Nearer than this to anything the arm slows down, metres.
+    #[must_use]
+    pub fn slow_zone(&self) -> f64 {
+        self.space.slow_zone
+    }
+
+    /// The share of its speed that an arm may keep that is `here` and will be `ahead` in `secs` at
+    /// that speed: 1 but where it goes too fast towards something that its stop, with `least` on
+    /// its way, would end near. The way back is free.
+    #[must_use]
+    pub fn share(&self, least: &Room, here: &Room, ahead: &Room, secs: f64) -> f64 {
+        let near = least.each().zip(here.each()).zip(ahead.each());
+        let near = near.filter(|((least, _), _)| *least < self.space.slow_zone);
+        let shares = near.map(|((_, here), ahead)| {
+            let towards = (here - ahead) / secs;
+            let most = (here / SLOWING_SECS).max(CREEP);
+            if towards > most { most / towards } else { 1.0 }
+        });
+        shares.fold(1.0, f64::min)
+    }
+
+    /// The most speed that the end of any link can have, from `joints` on and until the arm
+    /// stands, m/s.
+    pub(crate) fn fastest(
+        &self,
+        model: &ArmModel,
+        joints: &JointVec<Rad>,
+        swings: &JointVec<Swing>,
+    ) -> f64 {
+        swing::fastest(model, &self.lengths, joints, swings)
     }
 
     /// How far the arm at `joints` is from whatever it must not meet.
@@ -88,72 +156,27 @@ impl Clearance {
                 }
             }
         }
-        for (left, block) in room.boxes.iter_mut().zip(&self.space.keep_out) {
-            for link in links.iter().skip(1) {
-                *left = left.min(link_to_block(link, block) - taken);
+        for (left, plane) in room.planes.iter_mut().zip(&self.space.planes) {
+            for (_, end) in links.iter().skip(1) {
+                *left = left.min(in_front(plane, end) - taken);
             }
         }
-        for (first, second) in &self.pairs {
+        let far = self.space.slow_zone.max(FAR) + taken;
+        for (left, block) in room.boxes.iter_mut().zip(&self.space.keep_out) {
+            for link in links.iter().skip(1) {
+                *left = left.min(link_to_block(link, block, far) - taken);
+            }
+        }
+        for (left, (first, second)) in room.links.iter_mut().zip(&self.pairs) {
             let pair = (
                 links.get(usize::from(*first)),
                 links.get(usize::from(*second)),
             );
             if let (Some(a), Some(b)) = pair {
-                room.itself = room.itself.min(between(a, b) - radius - taken);
+                *left = between(a, b) - radius - taken;
             }
         }
         room
-    }
-}
-
-/// Metres left to what the arm must not meet; negative inside. Infinite where nothing is watched.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Room {
-    /// To each wall.
-    pub walls: [f64; 6],
-    /// To each box.
-    pub boxes: [f64; MAX_BOXES],
-    /// Between two of its own links.
-    pub itself: f64,
-}
-
-impl Room {
-    /// Nothing is near.
-    pub const OPEN: Room = Room {
-        walls: [f64::INFINITY; 6],
-        boxes: [f64::INFINITY; MAX_BOXES],
-        itself: f64::INFINITY,
-    };
-
-    /// The least of all.
-    #[must_use]
-    pub fn least(&self) -> f64 {
-        self.each().fold(f64::INFINITY, f64::min)
-    }
-
-    /// The lesser of each.
-    #[must_use]
-    pub fn min(mut self, other: Room) -> Room {
-        let walls = self.walls.iter_mut().zip(other.walls);
-        let boxes = self.boxes.iter_mut().zip(other.boxes);
-        for (left, other) in walls.chain(boxes) {
-            *left = left.min(other);
-        }
-        self.itself = self.itself.min(other.itself);
-        self
-    }
-
-    /// Whether nothing is met that was not met in `before`, and nothing deeper than there: room
-    /// to one thing makes up for none to another.
-    #[must_use]
-    pub fn no_worse_than(&self, before: &Room) -> bool {
-        let mut both = self.each().zip(before.each());
-        both.all(|(now, before)| now >= before.min(0.0))
-    }
-
-    fn each(&self) -> impl Iterator<Item = f64> {
-        let itself = std::iter::once(self.itself);
-        self.walls.into_iter().chain(self.boxes).chain(itself)
     }
 }
 
@@ -166,107 +189,11 @@ fn links(model: &ArmModel, joints: &JointVec<Rad>) -> Vec<Link, MAX_JOINTS> {
     origins.zip(ends).collect()
 }
 
-/// How far `point` is inside each side of `block`; negative beyond it.
-fn sides(block: &Block, point: &Vector3<f64>) -> [f64; 6] {
-    let [a, b, c] = block.min;
-    let [d, e, f] = block.max;
-    let (x, y, z) = (point.x, point.y, point.z);
-    [x - a, y - b, z - c, d - x, e - y, f - z]
-}
-
-/// How deep `point` is inside `block`; negative outside.
-fn inside(block: &Block, point: &Vector3<f64>) -> f64 {
-    sides(block, point)
-        .into_iter()
-        .fold(f64::INFINITY, f64::min)
-}
-
-/// How far `point` is outside `block`; as deep as it is inside when negative.
-fn outside(block: &Block, point: &Vector3<f64>) -> f64 {
-    let depth = inside(block, point);
-    if depth >= 0.0 {
-        return -depth;
-    }
-    let sides = block.min.iter().zip(&block.max).zip(point.iter());
-    let squares = sides.map(|((min, max), at)| {
-        let away = (min - at).max(at - max).max(0.0);
-        away * away
-    });
-    squares.sum::<f64>().sqrt()
-}
-
-/// The least distance of a link from a box: along a line it falls and then rises.
-fn link_to_block((from, to): &Link, block: &Block) -> f64 {
-    let at = |share: f64| outside(block, &(from + (to - from) * share));
-    let (mut low, mut high) = (0.0, 1.0);
-    for _ in 0..HALVINGS {
-        let third = (high - low) / 3.0;
-        if at(low + third) < at(high - third) {
-            high -= third;
-        } else {
-            low += third;
-        }
-    }
-    at(low).min(at(high)).min(at(0.0)).min(at(1.0))
-}
-
-/// The least distance of two links (Ericson, *Real-Time Collision Detection*, 2005, 5.1.9).
-fn between((p1, q1): &Link, (p2, q2): &Link) -> f64 {
-    let (d1, d2, r) = (q1 - p1, q2 - p2, p1 - p2);
-    let (a, e, f) = (d1.norm_squared(), d2.norm_squared(), d2.dot(&r));
-    let (c, b) = (d1.dot(&r), d1.dot(&d2));
-    let denominator = a * e - b * b;
-    let share = |value: f64| {
-        if value.is_finite() {
-            value.clamp(0.0, 1.0)
-        } else {
-            0.0
-        }
-    };
-    let mut s = if denominator > 1e-12 * a * e {
-        share((b * f - c * e) / denominator)
-    } else {
-        0.0
-    };
-    let mut t = (b * s + f) / e;
-    if !(0.0..=1.0).contains(&t) {
-        t = share(t);
-        s = share((b * t - c) / a);
-    }
-    ((p1 + d1 * s) - (p2 + d2 * t)).norm()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arm::{Block, Plane};
     use crate::control::testing::{joints, so101};
-
-    const BOX: Block = Block {
-        min: [-1.0, -1.0, -1.0],
-        max: [1.0, 1.0, 1.0],
-    };
-
-    fn v(x: f64, y: f64, z: f64) -> Vector3<f64> {
-        Vector3::new(x, y, z)
-    }
-
-    #[test]
-    fn distances_are_those_of_geometry() {
-        assert_eq!(inside(&BOX, &v(0.5, 0.0, 0.0)), 0.5);
-        assert_eq!(outside(&BOX, &v(4.0, 5.0, 0.0)), 5.0);
-        assert_eq!(outside(&BOX, &v(0.0, 0.0, 0.9)), -0.09999999999999998);
-        let over = (v(-3.0, 0.0, 1.5), v(3.0, 0.0, 1.25));
-        assert!((link_to_block(&over, &BOX) - 0.333).abs() < 0.1);
-        let crossing = (v(-3.0, 0.0, 0.0), v(3.0, 0.0, 0.0));
-        assert!(link_to_block(&crossing, &BOX) < -0.99);
-        let (a, b) = (
-            (v(0.0, 0.0, 0.0), v(1.0, 0.0, 0.0)),
-            (v(0.5, 1.0, -1.0), v(0.5, 1.0, 1.0)),
-        );
-        assert!((between(&a, &b) - 1.0).abs() < 1e-12);
-        let parallel = (v(3.0, 0.0, 0.0), v(2.0, 0.0, 0.0));
-        assert!((between(&a, &parallel) - 1.0).abs() < 1e-12);
-    }
 
     #[test]
     fn the_arm_stretched_out_is_clear_of_itself_and_folded_up_is_less_so() {
@@ -315,5 +242,47 @@ mod tests {
             },
         );
         assert!((walled.of(&model, &pose).least() - 0.02).abs() < 1e-9);
+    }
+
+    #[test]
+    fn planes_are_met_like_walls() {
+        let model = so101();
+        let pose = joints([0.0, 0.2, 0.2, 0.5, 0.0, 0.0]);
+        let tool = model.forward(&pose).tool.translation;
+        let mut planes = Vec::new();
+        planes
+            .push(Plane {
+                point: [tool.x + 0.03, 0.0, 0.0],
+                normal: [-1.0, 0.0, 0.0],
+            })
+            .unwrap();
+        let space = Space {
+            planes,
+            margin: 0.01,
+            ..Space::default()
+        };
+        let clearance = Clearance::new(&model, space);
+        assert!(!clearance.is_open());
+        assert!((clearance.of(&model, &pose).least() - 0.02).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_nearer_it_is_the_slower_it_may_go_on_and_the_way_back_is_free() {
+        let space = Space {
+            slow_zone: 0.03,
+            ..Space::default()
+        };
+        let clearance = Clearance::new(&so101(), space);
+        let at = |left| Room {
+            boxes: [left; 8],
+            ..Room::OPEN
+        };
+        let share =
+            |here: f64, speed: f64| clearance.share(&at(here), &at(here), &at(here - speed), 1.0);
+        assert_eq!(share(0.04, 1.0), 1.0);
+        assert!((share(0.015, 0.2) - 0.5).abs() < 1e-9);
+        assert!((share(0.0, 0.01) - 0.5).abs() < 1e-9);
+        assert_eq!(share(0.0, -1.0), 1.0);
+        assert_eq!(share(0.015, 0.09), 1.0);
     }
 }

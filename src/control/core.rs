@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::control::config::{ConfigError, CoreConfig};
 use crate::control::io::{Inputs, Link, Step, TorqueAct};
-use crate::control::limiter::{JointCommand, Limiter, Measured};
+use crate::control::limiter::{Around, JointCommand, Limiter, Measured};
 use crate::control::mode::{self, Event, Torque};
 use crate::control::monitor::{Monitor, runner_lost};
 use crate::control::park::Park;
@@ -407,9 +407,8 @@ impl Core {
                 None
             }
             (Torque::On, Some(target)) => {
-                let (model, clearance) = (&self.config.model, &self.config.clearance);
-                let left = |joints: &JointVec<Rad>| clearance.of(model, joints);
-                Some(limiter.follow(&target, &measured, left, clearance.reach()))
+                let around = Around::new(&self.config.model, &self.config.clearance);
+                Some(limiter.follow(&target, &measured, &around))
             }
             (Torque::On, None) if self.act == TorqueAct::Enable => Some(limiter.command()),
             (Torque::On, None) => Some(limiter.brake(&measured)),

@@ -9,22 +9,28 @@
 //!    towards where the joint already is, so it may exceed the rate limits, and the position
 //!    limits too where the joint itself is outside them.
 //! 2. **Position**: braking always fits before a limit.
-//!    So does it before the arm meets a wall, a box or itself, where a clearance is watched.
-//! 3. **Jerk**, 4. **acceleration**, 5. **velocity**, and last the target.
+//!    So does it before the arm meets a wall, a plane, a box or itself, where these are watched.
+//! 3. **Jerk**, 4. **acceleration**, 5. **velocity**, the speed of links, the pace, and slowing
+//!    down towards what is near; last the target.
 //!
 //! Real time: no allocation, lock, log or clock.
 
+mod around;
 mod axis;
 mod intercept;
 mod profile;
 
 use crate::arm::JointLimits;
-use crate::control::clearance::Room;
+use crate::control::clearance::{Room, Swing};
 use crate::units::{JointVec, Rad, RadPerSec};
+pub use around::Around;
+use around::Shape;
 use axis::Axis;
 
 /// The most places along a stop at which the clearance is looked at.
 const STOP_LOOKS: f64 = 24.0;
+/// The share of the speed limit of links that is aimed at: the rest is for levers that grow.
+const AIM: f64 = 0.98;
 
 /// A command inside every limit. Only [`Limiter`] makes one; the bus accepts nothing else.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,7 +54,7 @@ pub struct Measured {
 }
 
 /// Turns targets into commands, one tick at a time.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limiter {
     period: f64,
     joints: JointVec<Axis>,
@@ -77,16 +83,13 @@ impl Limiter {
     /// One tick towards `target`, which may move: its velocity is estimated from the target of
     /// the tick before. A target with NaN, an infinity or another number of joints brakes.
     ///
-    /// `clearance` says how far from anything the arm is at given joint positions, and `reach` how
-    /// far any of it can be from any joint's axis, both in metres. No step is
-    /// taken after which a stop would end with less than none; an arm that begins there may only
-    /// get out.
+    /// No step is taken after which a stop would end with less room than none, or take an end of
+    /// a link beyond its speed limit; an arm that begins there may only get out.
     pub fn follow(
         &mut self,
         target: &JointVec<Rad>,
         measured: &JointVec<Measured>,
-        clearance: impl Fn(&JointVec<Rad>) -> Room,
-        reach: f64,
+        around: &Around<'_>,
     ) -> JointCommand {
         let usable =
             target.len() == self.joints.len() && target.iter().all(|rad| rad.0.is_finite());
@@ -94,43 +97,127 @@ impl Limiter {
             for axis in self.joints.iter_mut() {
                 axis.clamped = axis.clamped.saturating_add(1);
             }
+        }
+        let Some(pace) = around.pace().filter(|_| usable) else {
             return self.brake(measured);
+        };
+        let before = *self;
+        let most = self.joints.map(|axis| pace * axis.limits.velocity.0);
+        self.advance(target, measured, &most);
+        let mut least = around.watched().map(|shape| self.least(&shape));
+        if let Some((shape, share)) = before.share(self, least.as_ref(), around) {
+            let speeds = self.joints.iter().map(Axis::speed_to_come).enumerate();
+            let held = speeds.zip(&most).map(|((index, speed), most)| {
+                if shape.moves(index) {
+                    share * speed.abs()
+                } else {
+                    *most
+                }
+            });
+            let held = held.collect();
+            *self = before;
+            self.advance(target, measured, &held);
+            least = around.watched().map(|shape| self.least(&shape));
         }
-        let period = self.period;
-        let before = self.joints;
-        for ((axis, target), measured) in self.joints.iter_mut().zip(target).zip(measured) {
-            axis.follow(target.0, *measured, period);
+        let clear = least.is_none_or(|least| before.may_stop_with(&least, around));
+        if clear && before.stays_slow(self, around) {
+            return self.command();
         }
-        let least = self.least(&clearance, reach);
-        // Where the arm is without room already, the way may be no deeper than that.
-        let clear = least.least() >= 0.0
-            || least.no_worse_than(&clearance(&before.map(|axis| Rad(axis.state.position))));
-        if !clear {
-            self.joints = before;
-            let command = self.brake(measured);
-            self.hemmed = true;
-            return command;
-        }
-        self.hemmed = false;
-        self.command()
+        *self = before;
+        let command = self.brake(measured);
+        self.hemmed = !clear;
+        command
     }
 
-    /// The least clearance now and on the way of a stop: joints stop one by one, so the way is
-    /// not straight. The next look is when what is left now could have been used up.
-    fn least(&self, clearance: impl Fn(&JointVec<Rad>) -> Room, reach: f64) -> Room {
+    /// Takes every joint a tick on, at most at these speeds, rad/s.
+    fn advance(
+        &mut self,
+        target: &JointVec<Rad>,
+        measured: &JointVec<Measured>,
+        most: &JointVec<f64>,
+    ) {
+        let period = self.period;
+        self.hemmed = false;
+        let joints = self.joints.iter_mut().zip(target).zip(measured);
+        for (((axis, target), measured), most) in joints.zip(most) {
+            axis.follow(target.0, *measured, *most, period);
+        }
+    }
+
+    /// The share of its speed that the arm may keep on the way to `next`, where it may not keep
+    /// all of it; `least` is the room that a stop from there leaves.
+    fn share<'a>(
+        &self,
+        next: &Limiter,
+        least: Option<&Room>,
+        around: &Around<'a>,
+    ) -> Option<(Shape<'a>, f64)> {
+        let slow = around.speed_limit().map(|(shape, most)| {
+            let fastest = next.fastest_link(&shape);
+            (shape, AIM * most / fastest)
+        });
+        let near = around.watched().zip(least).and_then(|(shape, least)| {
+            if shape.is_far(least.least()) {
+                return None;
+            }
+            // Where it would be a tick later, at the speed that is to come.
+            let ahead = next
+                .joints
+                .map(|axis| Rad(axis.state.position + axis.speed_to_come() * self.period));
+            let here = shape.room(&next.positions());
+            let share = shape.share(least, &here, &shape.room(&ahead), self.period);
+            Some((shape, share))
+        });
+        let shares = slow.into_iter().chain(near);
+        let least = shares.min_by(|(_, a), (_, b)| a.total_cmp(b));
+        least.filter(|(_, share)| *share < 1.0)
+    }
+
+    /// Whether a stop with `least` on its way leaves room to everything; where there is none
+    /// already, whether it leads no deeper.
+    fn may_stop_with(&self, least: &Room, around: &Around<'_>) -> bool {
+        let here = || around.watched().map(|shape| shape.room(&self.positions()));
+        least.least() >= 0.0 || here().is_none_or(|here| least.no_worse_than(&here))
+    }
+
+    /// Whether no link gets too fast in a stop from `next`; where one is too fast already,
+    /// whether it is on its way to be slower.
+    fn stays_slow(&self, next: &Limiter, around: &Around<'_>) -> bool {
+        around.speed_limit().is_none_or(|(shape, most)| {
+            let fastest = next.fastest_link(&shape);
+            fastest <= most || fastest < self.fastest_link(&shape)
+        })
+    }
+
+    /// The most speed that the end of any link can have in a stop from now, m/s.
+    fn fastest_link(&self, shape: &Shape<'_>) -> f64 {
+        let swings: JointVec<Swing> = self.joints.map(|axis| axis.swing(self.period));
+        shape.fastest(&self.positions(), &swings)
+    }
+
+    /// The least room now and on the way of a stop: joints stop one by one, so the way is
+    /// not straight. The next look is when what is left now could have been used up, and there
+    /// is none where all that is left of the way leads near nothing.
+    fn least(&self, shape: &Shape<'_>) -> Room {
         let longest = self.joints.iter().map(Axis::stop_secs).fold(0.0, f64::max);
-        let fastest = reach * self.joints.iter().map(Axis::fastest).sum::<f64>();
         let mut least = Room::OPEN;
         let mut secs = 0.0;
         loop {
-            let left = clearance(&self.joints.map(|axis| Rad(axis.stopping_after(secs))));
+            let at = self.joints.map(|axis| axis.stopping_after(secs));
+            let left = shape.room(&at.map(|axis| Rad(axis.state.position)));
             least = least.min(left);
-            if secs >= longest {
+            let left = left.least();
+            let sum = |of: fn(&Axis) -> f64| shape.sum(&at.map(|axis| of(&axis)));
+            if secs >= longest || shape.is_far(left - sum(Axis::stop_way)) {
                 return least;
             }
-            let step = (left.least() / fastest).max(longest / STOP_LOOKS);
+            let step = (left / sum(Axis::fastest)).max(longest / STOP_LOOKS);
             secs = (secs + step).min(longest);
         }
+    }
+
+    fn positions(&self) -> JointVec<Rad> {
+        self.joints.map(|axis| Rad(axis.state.position))
     }
 
     /// Whether the last tick braked for want of clearance.
@@ -172,7 +259,7 @@ impl Limiter {
     /// The command as it stands.
     #[must_use]
     pub fn command(&self) -> JointCommand {
-        JointCommand(self.joints.map(|axis| Rad(axis.state.position)))
+        JointCommand(self.positions())
     }
 
     /// The command's velocity.

@@ -33,5 +33,5 @@ pub use clearance::{Clearance, Room};
 pub use config::{ConfigError, CoreConfig, MonitorConfig, PlanRules};
 pub use core::{Core, Counters};
 pub use io::{Inputs, JointReading, Link, ReadFault, Signals, Step, TorqueAct};
-pub use limiter::{JointCommand, Limiter, Measured};
+pub use limiter::{Around, JointCommand, Limiter, Measured};
 pub use mode::Torque;

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Source, Table};
-use crate::arm::{Block, MAX_BOXES, Space};
+use crate::arm::{Block, MAX_BOXES, MAX_PLANES, Plane, Space};
 use crate::cell::{CellError, MonitorSection, MotionLimits};
 use crate::units::{Celsius, Rad, RadPerSec, RadPerSec2, RadPerSec3, Volts};
 
@@ -43,9 +43,20 @@ pub(super) struct RawMonitors {
 pub(super) struct RawWorkspace {
     walls: Option<Spanned<RawBlock>>,
     #[serde(default)]
+    planes: Vec<Spanned<RawPlane>>,
+    #[serde(default)]
     keep_out: Vec<Spanned<RawBlock>>,
     link_radius_m: Option<Spanned<f64>>,
     margin_m: Option<Spanned<f64>>,
+    slow_zone_m: Option<Spanned<f64>>,
+    tool_speed_mm_s: Option<Spanned<f64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPlane {
+    point: [f64; 3],
+    normal: [f64; 3],
 }
 
 #[derive(Deserialize)]
@@ -147,6 +158,13 @@ pub(super) fn workspace(source: &Source<'_>, raw: &RawWorkspace) -> Result<Space
             max: *max,
         })
     };
+    let mut planes = heapless::Vec::new();
+    for raw in &raw.planes {
+        planes.push(plane(source, raw)?).map_err(|_| {
+            let what = format!("`workspace.planes` has more than {MAX_PLANES} planes");
+            source.at(raw.span(), what)
+        })?;
+    }
     let mut keep_out = heapless::Vec::new();
     for raw in &raw.keep_out {
         keep_out.push(block("keep_out", raw)?).map_err(|_| {
@@ -161,6 +179,7 @@ pub(super) fn workspace(source: &Source<'_>, raw: &RawWorkspace) -> Result<Space
             .as_ref()
             .map(|raw| block("walls", raw))
             .transpose()?,
+        planes,
         keep_out,
         link_radius: radius
             .map(|value| source.number("workspace.link_radius_m", value, 0.001..=0.3))
@@ -171,5 +190,71 @@ pub(super) fn workspace(source: &Source<'_>, raw: &RawWorkspace) -> Result<Space
             0.005,
             0.0..=0.2,
         )?,
+        slow_zone: source.optional(
+            "workspace.slow_zone_m",
+            raw.slow_zone_m.as_ref(),
+            0.03,
+            0.0..=0.2,
+        )?,
+        tool_speed: raw
+            .tool_speed_mm_s
+            .as_ref()
+            .map(|value| source.number("workspace.tool_speed_mm_s", value, 10.0..=10_000.0))
+            .transpose()?
+            .map(|mm| mm * 1e-3),
     })
+}
+
+/// A plane whose normal is given in any length but none.
+fn plane(source: &Source<'_>, raw: &Spanned<RawPlane>) -> Result<Plane, CellError> {
+    let RawPlane { point, normal } = raw.get_ref();
+    let length = normal.iter().map(|side| side * side).sum::<f64>().sqrt();
+    let there = point.iter().all(|at| at.is_finite());
+    if !(there && length.is_finite() && length > 1e-6) {
+        let what = "`workspace.planes` must have finite numbers, and a `normal` that is not zero";
+        return Err(source.at(raw.span(), what));
+    }
+    Ok(Plane {
+        point: *point,
+        normal: normal.map(|side| side / length),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Space, CellError> {
+        let source = Source {
+            file: Path::new("x.toml"),
+            text,
+        };
+        workspace(&source, &toml::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn planes_slow_zone_and_tool_speed_are_read() {
+        let space = parsed(
+            "planes = [{ point = [0.0, 0.0, -0.01], normal = [0.0, 0.0, 5.0] }]\n\
+             slow_zone_m = 0.05\ntool_speed_mm_s = 250",
+        );
+        let space = space.unwrap();
+        assert_eq!(space.planes[0].normal, [0.0, 0.0, 1.0]);
+        assert_eq!((space.slow_zone, space.tool_speed), (0.05, Some(0.25)));
+        let space = parsed("").unwrap();
+        assert_eq!((space.slow_zone, space.tool_speed), (0.03, None));
+    }
+
+    #[test]
+    fn a_plane_without_a_direction_and_one_too_many_are_refused() {
+        let flat = parsed("planes = [{ point = [0, 0, 0], normal = [0, 0, 0] }]").unwrap_err();
+        assert!(flat.to_string().contains("`normal`"), "{flat}");
+        let plane = "{ point = [0, 0, 0], normal = [0, 0, 1] }";
+        let many = parsed(&format!("planes = [{}]", [plane; 9].join(", "))).unwrap_err();
+        assert!(many.to_string().contains("more than 8"), "{many}");
+        let slow = parsed("tool_speed_mm_s = 1").unwrap_err();
+        assert!(slow.to_string().contains("10 to 10000"), "{slow}");
+    }
 }

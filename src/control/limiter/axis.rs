@@ -10,11 +10,14 @@ use super::Measured;
 use super::intercept::{Rates, Target, intercept};
 use super::profile::{State, Stop};
 use crate::arm::JointLimits;
+use crate::control::clearance::Swing;
 
 /// Coming back from outside the position limits: share of the speed limit.
 const RETURN_SHARE: f64 = 0.1;
 /// What rounding may put a goal past a limit, in the unit of the limit.
 const ROUNDING: f64 = 1e-10;
+/// At this little speed a joint stands, rad/s.
+const STANDING: f64 = 1e-6;
 /// A generated step may be off its rates by this share.
 const RATE_SLACK: f64 = 1e-6;
 
@@ -45,33 +48,71 @@ impl Axis {
         self.target = None;
     }
 
-    /// One tick towards `target`, a finite position that may move from tick to tick.
-    pub(super) fn follow(&mut self, target: f64, measured: Measured, period: f64) {
+    /// One tick towards `target`, a finite position that may move from tick to tick, at most at
+    /// `most` rad/s. What is faster already slows down.
+    pub(super) fn follow(&mut self, target: f64, measured: Measured, most: f64, period: f64) {
         let inside = target.clamp(self.limits.lower.0, self.limits.upper.0);
         if inside != target {
             self.clamped = self.clamped.saturating_add(1);
         }
         let target = self.aim(inside, period);
-        let rates = self.rates();
-        let step = intercept(&self.state, target, rates, period);
-        let step = step.filter(|next| self.within(next, rates, period));
-        self.advance([step, Some(self.coast(period))], measured, period);
+        let rates = self.rates(most);
+        let step = (rates.velocity > STANDING)
+            .then(|| intercept(&self.state, target, rates, period))
+            .flatten()
+            .filter(|next| self.within(next, rates, period));
+        let coast = Some(self.coast(period))
+            .filter(|next| next.velocity.abs() <= rates.velocity * (1.0 + RATE_SLACK));
+        self.advance([step, coast], measured, period);
     }
 
-    /// Where it is `secs` into a stop from now.
-    pub(super) fn stopping_after(&self, secs: f64) -> f64 {
+    /// What it is `secs` into a stop from now.
+    pub(super) fn stopping_after(&self, secs: f64) -> Axis {
         let stop = Stop::of(&self.state, &self.limits);
-        stop.after(&self.state, secs).position
+        Axis {
+            state: stop.after(&self.state, secs),
+            ..*self
+        }
     }
 
-    /// The most speed on the way of a stop from now, rad/s.
-    pub(super) fn fastest(&self) -> f64 {
+    /// The speed that is reached once the acceleration is let go, rad/s.
+    pub(super) fn speed_to_come(&self) -> f64 {
         let State {
             velocity,
             acceleration,
             ..
         } = self.state;
-        velocity.abs() + acceleration * acceleration / (2.0 * self.limits.jerk.0)
+        velocity + acceleration * acceleration.abs() / (2.0 * self.limits.jerk.0)
+    }
+
+    /// The most speed on the way of a stop from now, rad/s.
+    pub(super) fn fastest(&self) -> f64 {
+        self.state.velocity.abs().max(self.speed_to_come().abs())
+    }
+
+    /// What this tick of `period` seconds may have done, and a stop from now still does.
+    pub(super) fn swing(&self, period: f64) -> Swing {
+        let State {
+            velocity: now,
+            acceleration,
+            ..
+        } = self.state;
+        let jerk = self.limits.jerk.0;
+        let falling = (acceleration.abs() / jerk).min(period);
+        let lost = falling * (acceleration.abs() - jerk * falling / 2.0);
+        let peak = now - lost.copysign(acceleration);
+        let to_come = self.speed_to_come();
+        Swing {
+            low: peak.min(now).min(to_come).min(0.0),
+            high: peak.max(now).max(to_come).max(0.0),
+            way: self.stop_way(),
+        }
+    }
+
+    /// From end to end of the way of a stop from now, radians.
+    pub(super) fn stop_way(&self) -> f64 {
+        let (low, high) = Stop::of(&self.state, &self.limits).span(&self.state);
+        high - low
     }
 
     /// How long a stop from now takes, seconds.
@@ -104,11 +145,11 @@ impl Axis {
     }
 
     /// The rates for this tick: gentle on the way back from outside.
-    fn rates(&self) -> Rates {
-        let outside = self.state.position > self.limits.upper.0 + ROUNDING
-            || self.state.position < self.limits.lower.0 - ROUNDING;
+    fn rates(&self, most: f64) -> Rates {
+        let (lower, upper) = self.bounds();
+        let outside = !(lower..=upper).contains(&self.state.position);
         Rates {
-            velocity: self.limits.velocity.0 * if outside { RETURN_SHARE } else { 1.0 },
+            velocity: most.min(self.limits.velocity.0 * if outside { RETURN_SHARE } else { 1.0 }),
             acceleration: self.limits.acceleration.0,
             jerk: self.limits.jerk.0,
         }
@@ -150,12 +191,25 @@ impl Axis {
     }
 
     /// Whether a stop from `next` stays inside the position limits; outside them, whether it
-    /// leads no farther out.
+    /// leads no farther out than now, and not out again once on the way in.
     fn can_brake(&self, next: &State) -> bool {
-        let (low, high) = Stop::of(next, &self.limits).span(next);
-        let now = self.state.position;
-        low >= (self.limits.lower.0 - ROUNDING).min(now)
-            && high <= (self.limits.upper.0 + ROUNDING).max(now)
+        let (lower, upper) = self.bounds();
+        let stop = Stop::of(next, &self.limits);
+        let (low, high) = stop.span(next);
+        let (now, at) = (self.state.position, next.position);
+        if at < lower {
+            return low >= now.min(lower) && stop.end(next) >= high.min(lower);
+        }
+        if at > upper {
+            return high <= now.max(upper) && stop.end(next) <= low.max(upper);
+        }
+        low >= lower && high <= upper
+    }
+
+    /// The position limits, and what rounding may put a goal past them.
+    fn bounds(&self) -> (f64, f64) {
+        let JointLimits { lower, upper, .. } = self.limits;
+        (lower.0 - ROUNDING, upper.0 + ROUNDING)
     }
 
     /// Whether a stop from `next` stays near the joint. The window moves with the joint: only

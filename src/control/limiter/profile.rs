@@ -49,8 +49,16 @@ impl State {
 
     /// Lowest and highest position within `secs` of `jerk`, where it turns included.
     fn span(&self, secs: f64, jerk: f64) -> (f64, f64) {
-        let end = self.after(secs, jerk).position;
-        let mut span = (self.position.min(end), self.position.max(end));
+        let end = self.after(secs, jerk);
+        let mut span = (
+            self.position.min(end.position),
+            self.position.max(end.position),
+        );
+        // A speed that rises or falls all the way, or is bent away from zero, keeps its sign.
+        let even = self.acceleration * end.acceleration >= 0.0 || jerk * self.velocity <= 0.0;
+        if even && self.velocity * end.velocity > 0.0 {
+            return span;
+        }
         for at in turns(self.velocity, self.acceleration, jerk) {
             if at > 0.0 && at < secs {
                 let turn = self.after(at, jerk).position;
@@ -119,6 +127,13 @@ impl Stop {
             secs -= lasts;
         }
         State::at_rest(at.position)
+    }
+
+    /// Where it ends.
+    pub(super) fn end(&self, state: &State) -> f64 {
+        let phases = self.phases.iter();
+        let end = phases.fold(*state, |at, (lasts, jerk)| at.after(*lasts, *jerk));
+        end.position
     }
 
     /// Lowest and highest position from `state` to rest.

@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::arm::{Block, Space};
-use crate::control::Clearance;
-use crate::control::testing::{joints, so101};
+use crate::control::testing::joints;
 use crate::units::{RadPerSec2, RadPerSec3};
+
+mod recorded;
+mod space;
 
 const PERIOD: f64 = 0.005;
 const JERK: f64 = 600.0;
@@ -34,11 +35,6 @@ fn limiter_at(position: f64) -> Limiter {
     Limiter::new(&JointVec::repeat(limits(), 1), PERIOD, &at(position, 0.0))
 }
 
-/// Nothing is near.
-fn open(_: &JointVec<Rad>) -> Room {
-    Room::OPEN
-}
-
 fn position(limiter: &Limiter) -> f64 {
     limiter.command().positions().get(0).unwrap().0
 }
@@ -50,7 +46,7 @@ fn speed(limiter: &Limiter) -> f64 {
 /// One tick of a joint that follows perfectly.
 fn tick(limiter: &mut Limiter, target: f64) -> f64 {
     let measured = at(position(limiter), speed(limiter));
-    limiter.follow(&joints([target]), &measured, open, 0.0);
+    limiter.follow(&joints([target]), &measured, &Around::OPEN);
     position(limiter)
 }
 
@@ -109,7 +105,7 @@ proptest! {
             if brake {
                 limiter.brake(&measured_now);
             } else {
-                limiter.follow(&joints([target]), &measured_now, open, 0.0);
+                limiter.follow(&joints([target]), &measured_now, &Around::OPEN);
             }
             let (now, speed) = (position(&limiter), speed(&limiter));
             let ahead = (now - measured).abs();
@@ -179,7 +175,7 @@ fn a_target_that_is_no_number_brakes() {
 #[test]
 fn a_target_with_another_number_of_joints_brakes() {
     let mut limiter = limiter_at(0.0);
-    limiter.follow(&joints([1.0, 1.0]), &at(0.0, 0.0), open, 0.0);
+    limiter.follow(&joints([1.0, 1.0]), &at(0.0, 0.0), &Around::OPEN);
     assert_eq!(position(&limiter), 0.0);
 }
 
@@ -219,10 +215,27 @@ fn an_arm_outside_its_limits_stays_when_holding_and_comes_back_gently() {
 }
 
 #[test]
+fn an_arm_that_came_back_inside_its_limits_stays_there() {
+    let mut numbers = Numbers(5);
+    for _ in 0..300 {
+        let mut limiter = limiter_at(1.5 + numbers.between(0.0, 0.02));
+        let (mut target, mut lowest) = (0.0, f64::INFINITY);
+        for _ in 0..200 {
+            if numbers.next() < 0.2 {
+                target = numbers.between(1.45, 1.7);
+            }
+            let now = tick(&mut limiter, target);
+            assert!(now <= lowest.max(1.5) + TINY, "{now} after {lowest}");
+            lowest = lowest.min(now);
+        }
+    }
+}
+
+#[test]
 fn a_blocked_joint_pulls_no_goal_beyond_the_stopping_distance() {
     let mut limiter = limiter_at(0.0);
     for _ in 0..400 {
-        limiter.follow(&joints([1.5]), &at(0.0, 0.0), open, 0.0);
+        limiter.follow(&joints([1.5]), &at(0.0, 0.0), &Around::OPEN);
         assert!(position(&limiter) <= limits().stopping_distance().0 + TINY);
     }
     // It braked on its way there: no cut was needed.
@@ -232,7 +245,7 @@ fn a_blocked_joint_pulls_no_goal_beyond_the_stopping_distance() {
 #[test]
 fn a_joint_that_cannot_be_read_is_no_reason_for_a_jump() {
     let mut limiter = limiter_at(0.0);
-    limiter.follow(&joints([1.0]), &at(f64::NAN, 0.0), open, 0.0);
+    limiter.follow(&joints([1.0]), &at(f64::NAN, 0.0), &Around::OPEN);
     assert!(position(&limiter) > 0.0 && position(&limiter) < 0.001);
 }
 
@@ -264,7 +277,7 @@ impl Numbers {
     }
 }
 
-/// Targets at the edge of every limit, reversals at full speed, jumps and nonsense, for joints
+/// Targets at the edge of every limit, paces that come and go, reversals at full speed, jumps and nonsense, for joints
 /// of many kinds that follow with a lag.
 #[test]
 fn a_million_targets_break_no_limit_of_any_joint() {
@@ -283,7 +296,11 @@ fn a_million_targets_break_no_limit_of_any_joint() {
         let mut limiter = Limiter::new(&JointVec::repeat(limits, 1), period, &at(start, 0.0));
         let (mut joint, mut target, mut drift) = (start, start, 0.0);
         let (mut before, mut speed_before, mut step_before) = (start, 0.0, 0.0);
+        let mut pace = 1.0;
         for index in 0..1000 {
+            if numbers.next() < 0.01 {
+                pace = [1.0, 0.0, f64::NAN, 1e-9, 2.0, numbers.next()][index % 6];
+            }
             if numbers.next() < 0.05 {
                 let most = limits.velocity.0 * period;
                 target = match index % 7 {
@@ -304,7 +321,8 @@ fn a_million_targets_break_no_limit_of_any_joint() {
             // A joint with 30 ms of lag; the window of the lead is hardly ever in the way.
             let speed = (before - joint) / 0.03;
             joint += speed * period.min(0.03);
-            limiter.follow(&joints([target]), &at(joint, speed), open, 0.0);
+            let around = Around::OPEN.at_pace(pace);
+            limiter.follow(&joints([target]), &at(joint, speed), &around);
             let now = position(&limiter);
             let clamped = limiter.clamped().get(0).unwrap_or_default();
             let lead = limits.stopping_distance().0;
@@ -336,92 +354,4 @@ fn a_million_targets_break_no_limit_of_any_joint() {
             };
         }
     }
-}
-
-#[test]
-fn an_arm_stops_before_it_meets_something_and_may_go_back() {
-    let mut limiter = limiter_at(0.0);
-    let wall = |joints: &JointVec<Rad>| Room {
-        walls: [0.7 - joints.get(0).unwrap().0; 6],
-        ..Room::OPEN
-    };
-    let follow = |limiter: &mut Limiter, target: f64| {
-        let measured = at(position(limiter), speed(limiter));
-        limiter.follow(&joints([target]), &measured, wall, 1.0);
-        position(limiter)
-    };
-    for _ in 0..300 {
-        assert!(follow(&mut limiter, 1.2) <= 0.7);
-    }
-    assert!(limiter.hemmed() && limiter.at_rest());
-    assert!(position(&limiter) > 0.69, "{}", position(&limiter));
-    for _ in 0..300 {
-        follow(&mut limiter, 0.2);
-    }
-    assert!(!limiter.hemmed() && (position(&limiter) - 0.2).abs() < 1e-6);
-    // From beyond it, only out.
-    let mut limiter = limiter_at(0.9);
-    for _ in 0..100 {
-        assert!(follow(&mut limiter, 1.2) <= 0.9);
-    }
-    for _ in 0..300 {
-        follow(&mut limiter, 0.2);
-    }
-    assert!((position(&limiter) - 0.2).abs() < 1e-6);
-}
-
-#[test]
-fn no_command_of_a_wild_arm_eats_up_the_margin() {
-    let model = so101();
-    let mut keep_out = heapless::Vec::new();
-    keep_out
-        .push(Block {
-            min: [0.15, -0.3, -1.0],
-            max: [0.35, 0.0, 0.1],
-        })
-        .unwrap();
-    let space = Space {
-        walls: Some(Block {
-            min: [-0.3, -0.3, 0.0],
-            max: [0.4, 0.3, 0.4],
-        }),
-        keep_out,
-        link_radius: Some(0.02),
-        margin: 0.01,
-    };
-    let clearance = Clearance::new(&model, space);
-    let start = joints([0.6, -0.4, 0.3, 0.8, 0.0, 0.3]);
-    let still = |positions: JointVec<Rad>, speeds: JointVec<RadPerSec>| {
-        positions.zip_with(&speeds, |position, velocity| Measured {
-            position,
-            velocity,
-        })
-    };
-    let mut limiter = Limiter::new(
-        model.limits(),
-        PERIOD,
-        &still(start, JointVec::repeat(RadPerSec(0.0), 6)),
-    );
-    assert!(clearance.of(&model, &start).least() > 0.0);
-    let mut numbers = Numbers(3);
-    let (mut target, mut hemmed, mut least) = (start, 0, f64::INFINITY);
-    for tick in 0..20_000 {
-        if tick % 100 == 0 {
-            target = model
-                .limits()
-                .map(|limits| Rad(numbers.between(limits.lower.0, limits.upper.0)));
-        }
-        let measured = still(limiter.command().positions(), limiter.velocities());
-        let command = limiter.follow(
-            &target,
-            &measured,
-            |at| clearance.of(&model, at),
-            clearance.reach(),
-        );
-        hemmed += u32::from(limiter.hemmed());
-        least = least.min(clearance.of(&model, &command.positions()).least());
-    }
-    assert!(hemmed > 1000, "it was hemmed in {hemmed} times");
-    // Joints stop at their own times, and the way is looked at in a few places.
-    assert!(least > -0.003, "{least}");
 }
