@@ -407,7 +407,8 @@ impl Core {
                 None
             }
             (Torque::On, Some(target)) => {
-                let around = Around::new(&self.config.model, &self.config.clearance);
+                let around = Around::new(&self.config.model, &self.config.clearance)
+                    .at_pace(self.monitor.ease());
                 Some(limiter.follow(&target, &measured, &around))
             }
             (Torque::On, None) if self.act == TorqueAct::Enable => Some(limiter.command()),

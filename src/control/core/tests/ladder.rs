@@ -89,6 +89,25 @@ fn heat_and_a_weak_supply_take_speed_away_before_they_stop_the_arm() {
 }
 
 #[test]
+fn a_hot_arm_follows_its_plan_at_half_the_speed() {
+    let fastest = |celsius: f64| {
+        let mut rig = Rig::started();
+        rig.plan = Some(rig.sweep(1.2));
+        let mut most = 0.0f64;
+        for _ in 0..200 {
+            let before = rig.command();
+            rig.tick_with(|inputs| alter(inputs, 1, |_, _, at, _| *at = celsius));
+            let after = rig.command();
+            let steps = before.iter().zip(&after).map(|(a, b)| (b.0 - a.0).abs());
+            most = most.max(steps.fold(0.0, f64::max) / 0.005);
+        }
+        most
+    };
+    let (cool, hot) = (fastest(35.0), fastest(60.0));
+    assert!(cool > 1.55 && hot <= 1.5 + 1e-6, "{cool} {hot}");
+}
+
+#[test]
 fn a_blocked_joint_stops_pushing_and_keeps_a_share_of_its_torque_until_a_reset() {
     let mut rig = Rig::moving();
     rig.blocked = Some(0);
