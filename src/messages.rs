@@ -187,6 +187,8 @@ pub enum ToGuard {
         protocol: u32,
         /// What the sender is.
         role: Role,
+        /// Who it is: control of the arm is held under this name.
+        name: Name,
     },
     /// The runner's lease renewal.
     Heartbeat {
@@ -219,6 +221,8 @@ pub enum FromGuard {
     },
     /// The connection or the request is refused, and why.
     Refused(Refusal),
+    /// Another client holds control: its name.
+    Held(Name),
     /// The request was carried out, or has begun to be.
     Done(Request),
     /// One tick, to the runner only.

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::history::{History, JointSample};
-use crate::messages::channel::{Channel, Received, buffer};
+use crate::messages::channel::{Channel, Received, buffer, own_name};
 use crate::messages::{
     Cause, FromGuard, PROTOCOL, Plan, Refusal, Request, Role, RunnerReport, Status, Telemetry,
     ToGuard,
@@ -82,6 +82,7 @@ impl GuardLink {
         let hello = ToGuard::Hello {
             protocol: PROTOCOL,
             role: Role::Runner,
+            name: own_name(),
         };
         channel.try_send(&hello, bytes.as_mut_slice());
         let guard_pid = match channel.receive_within(Duration::from_secs(1), bytes.as_mut_slice()) {
@@ -125,6 +126,13 @@ impl GuardLink {
         self.shared
             .channel
             .try_send(&ToGuard::Trip(cause), buffer().as_mut_slice());
+    }
+
+    /// Tells the guard to stop, without waiting for its answer.
+    pub fn stop(&self) {
+        self.shared
+            .channel
+            .try_send(&ToGuard::Request(Request::Stop), buffer().as_mut_slice());
     }
 
     /// Asks for something and waits for the answer, at most `timeout`.
@@ -261,6 +269,7 @@ fn receive(shared: &Shared) {
                     FromGuard::Telemetry(telemetry) => inbox.history.push(telemetry),
                     FromGuard::Done(request) => inbox.answers.push(Ok(request)),
                     FromGuard::Refused(refusal) => inbox.answers.push(Err(refusal)),
+                    FromGuard::Held(_) => inbox.answers.push(Err(Refusal::Held)),
                     FromGuard::Status(status) => inbox.status = Some(Box::new(status)),
                     FromGuard::Welcome { .. } => {}
                 }
