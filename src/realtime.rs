@@ -152,7 +152,20 @@ pub fn request(wanted: &Wanted) -> Grants {
 /// Now, on the clock everything is stamped with.
 #[must_use]
 pub fn now() -> MonoTime {
-    let now = clock_gettime(rustix::time::ClockId::Monotonic);
+    read(ClockId::Monotonic)
+}
+
+/// For how long this machine has been suspended since it was booted, nanoseconds: [`now`] stands
+/// still meanwhile, and everything would seem to have gone on.
+#[must_use]
+pub fn asleep() -> u64 {
+    // Read first, so that a hold-up between the two makes it less, not more.
+    let with_sleep = read(ClockId::Boottime);
+    with_sleep.since(now())
+}
+
+fn read(clock: ClockId) -> MonoTime {
+    let now = clock_gettime(clock);
     let secs = u64::try_from(now.tv_sec).unwrap_or(0);
     let nanos = u64::try_from(now.tv_nsec).unwrap_or(0);
     MonoTime(secs.saturating_mul(1_000_000_000).saturating_add(nanos))
