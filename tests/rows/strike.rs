@@ -230,9 +230,10 @@ pub fn swinging(sim: &Sim, folder: &Path, index: u64, strict: bool, middle: bool
     let job = if index % 2 == 0 { "left" } else { "right" };
     let mut controller = Controller::run(&cell, &["--job", job]);
     controller.events.wait_mode("running");
-    let outside = 0.33;
-    sim.wait_joint(0, |pan, _| pan.abs() > outside);
+    // At the start pose, which is an end of the swing.
+    sim.wait_joint(0, |pan, speed| pan.abs() > 0.33 && speed.abs() < 0.02);
     if !middle {
+        sim.wait_joint(0, |pan, _| pan.abs() < 0.336);
         std::thread::sleep(Duration::from_millis(index % 66));
         return controller;
     }
