@@ -142,6 +142,9 @@ pub enum Request {
 pub enum Role {
     /// The one that sends plans and heartbeats; there is at most one.
     Runner,
+    /// The runner's second connection, held by one thread alone: it carries the heartbeats, and
+    /// closes the moment that thread dies, long before a large process has been taken apart.
+    Pulse,
     /// Asks, stops, reads; any number up to the guard's slots.
     Operator,
 }

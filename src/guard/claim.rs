@@ -48,7 +48,7 @@ impl Claim {
         match role {
             Role::Operator => self.holder = Some((name.clone(), now)),
             // It acts on an operator's behalf and keeps nobody out.
-            Role::Runner => {}
+            Role::Runner | Role::Pulse => {}
         }
         Ok(())
     }

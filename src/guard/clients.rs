@@ -122,11 +122,15 @@ impl Clients {
                 Some(Some(Role::Operator)) => {
                     self.take_one(index, now, inbox);
                 }
-                Some(Some(Role::Runner)) | None => {}
+                Some(Some(Role::Runner | Role::Pulse)) | None => {}
             }
         }
         for index in 0..SLOTS {
-            if self.role_of(index, &wanted) == Some(Some(Role::Runner)) {
+            if self
+                .role_of(index, &wanted)
+                .flatten()
+                .is_some_and(is_runner)
+            {
                 for _ in 0..FROM_RUNNER {
                     if !self.take_one(index, now, inbox) {
                         break;
@@ -175,7 +179,7 @@ impl Clients {
         }
         let silent = self.slots.iter().enumerate().filter_map(|(index, slot)| {
             let client = slot.as_ref()?;
-            let may_go = client.role != Some(Role::Runner) && client.heard_at < now;
+            let may_go = !client.role.is_some_and(is_runner) && client.heard_at < now;
             may_go.then_some((client.heard_at, index))
         });
         silent.min().map(|(_, index)| index)
@@ -232,7 +236,7 @@ impl Clients {
                 }
                 self.welcome(index, protocol, role, now);
             }
-            (Some(Role::Runner), ToGuard::Heartbeat { sent_at, report }) => {
+            (Some(Role::Runner | Role::Pulse), ToGuard::Heartbeat { sent_at, report }) => {
                 self.report = Some(report);
                 // A stamp from the future gives no longer lease.
                 self.link = Link::Up {
@@ -271,7 +275,10 @@ impl Clients {
             (
                 Some(Role::Operator),
                 ToGuard::Heartbeat { .. } | ToGuard::Plan(_) | ToGuard::Trip(_),
-            ) => self.refuse(index, Refusal::NotTheRunner),
+            )
+            | (Some(Role::Pulse), ToGuard::Plan(_) | ToGuard::Trip(_)) => {
+                self.refuse(index, Refusal::NotTheRunner);
+            }
             (
                 None,
                 ToGuard::Heartbeat { .. }
@@ -296,6 +303,8 @@ impl Clients {
             self.refuse(index, Refusal::WrongProtocol);
         } else if role == Role::Runner && runner_present {
             self.refuse(index, Refusal::RunnerPresent);
+        } else if role == Role::Pulse && (self.hung_up || !runner_present) {
+            self.refuse(index, Refusal::NoRunner);
         } else {
             if let Some(client) = self.slots.get_mut(index).and_then(Option::as_mut) {
                 client.role = Some(role);
@@ -309,7 +318,14 @@ impl Clients {
 
     fn drop_client(&mut self, index: usize) {
         let gone = self.slots.get_mut(index).and_then(Option::take);
-        if gone.is_some_and(|client| client.role == Some(Role::Runner)) {
+        if gone.and_then(|client| client.role).is_some_and(is_runner) {
+            // One of its two connections is enough: what the other still holds is nobody's.
+            for slot in &mut self.slots {
+                let other = slot.as_ref().and_then(|client| client.role);
+                if other.is_some_and(is_runner) {
+                    *slot = None;
+                }
+            }
             self.link = Link::Closed;
             self.hung_up = true;
             // What it sent last and nobody has looked at yet must not move the arm.
@@ -369,6 +385,14 @@ impl Clients {
                     .try_send(&message, self.buffer.as_mut_slice());
             }
         }
+    }
+}
+
+/// Whether a connection is one of the runner's two.
+fn is_runner(role: Role) -> bool {
+    match role {
+        Role::Runner | Role::Pulse => true,
+        Role::Operator => false,
     }
 }
 

@@ -133,3 +133,35 @@ fn a_runner_that_comes_as_another_dies_does_not_hide_the_death() {
         }
     );
 }
+
+#[test]
+fn the_end_of_the_pulse_is_the_death_of_the_runner() {
+    let (mut clients, mut inbox, path, _folder) = guard();
+    let stray = connect(&path, Role::Pulse, "stray");
+    clients.poll(MonoTime(1), &mut inbox);
+    let refused = FromGuard::Refused(Refusal::NoRunner);
+    assert_eq!(last_word(&stray), Received::Message(refused));
+    let runner = hello(&path);
+    clients.poll(MonoTime(2), &mut inbox);
+    let pulse = connect(&path, Role::Pulse, "runner");
+    clients.poll(MonoTime(3), &mut inbox);
+    let heartbeat = ToGuard::Heartbeat {
+        sent_at: MonoTime(4),
+        report: RunnerReport::default(),
+    };
+    send(&pulse, &heartbeat);
+    clients.poll(MonoTime(4), &mut inbox);
+    let heard_at = MonoTime(4);
+    assert_eq!(clients.link(), Link::Up { heard_at });
+    drop(pulse);
+    clients.poll(MonoTime(5), &mut inbox);
+    assert_eq!(clients.link(), Link::Closed);
+    assert_eq!(
+        last_word(&runner),
+        Received::Closed,
+        "nothing of it is heard"
+    );
+    let _next = hello(&path);
+    clients.poll(MonoTime(6), &mut inbox);
+    assert!(matches!(clients.link(), Link::Up { .. }));
+}
