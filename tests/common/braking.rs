@@ -43,7 +43,8 @@ const GOOD_FIT: f64 = 0.8;
 
 /// Of `goals`, those of one joint in its direction of motion.
 struct Track {
-    /// Periods since the last goal before the event, whole: ticks that were missed count.
+    /// When the tick of each began, in periods since that of the last goal before the event: there
+    /// the plan is looked at, and a reading that takes longer changes nothing of it.
     ticks: Vec<f64>,
     counts: Vec<f64>,
     /// How many came before the event.
@@ -56,11 +57,11 @@ impl Track {
         assert!(before > BEFORE, "too few goals before the event: {before}");
         let goals = &goals[before - BEFORE..];
         let way = goals[BEFORE - 1].counts[0] - goals[0].counts[0];
-        let mut ticks = vec![1.0 - BEFORE as f64];
-        for pair in goals.windows(2) {
-            let periods = (pair[1].t_ns - pair[0].t_ns) as f64 * 1e-9 / period;
-            ticks.push(ticks[ticks.len() - 1] + periods.round().max(1.0));
-        }
+        let last = goals[BEFORE - 1].tick_ns as f64;
+        let ticks = goals
+            .iter()
+            .map(|goal| (goal.tick_ns as f64 - last) * 1e-9 / period);
+        let ticks = ticks.collect();
         let sign = f64::from(way.signum());
         Track {
             ticks,

@@ -278,21 +278,32 @@ pub fn frames(wire: &Value) -> Vec<Frame> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Goals {
     pub t_ns: u64,
+    /// When the servos were asked where they are, in the same tick: its beginning.
+    pub tick_ns: u64,
     pub counts: Vec<i32>,
 }
 
 /// The goal writes (sync write of register 42, two bytes) in a wire trace.
 pub fn goals(wire: &Value) -> Vec<Goals> {
-    let host = frames(wire).into_iter().filter(|frame| frame.from_host);
-    host.filter(|frame| frame.bytes.get(4..7) == Some(&[0x83, 42, 2]))
-        .map(|Frame { t_ns, bytes, .. }| Goals {
-            t_ns,
-            counts: bytes[7..bytes.len() - 1]
-                .chunks_exact(3)
-                .map(|entry| i32::from(entry[1]) | i32::from(entry[2]) << 8)
-                .collect(),
-        })
-        .collect()
+    let mut tick_ns = 0;
+    let mut goals = Vec::new();
+    for Frame { t_ns, bytes, .. } in frames(wire).into_iter().filter(|it| it.from_host) {
+        match bytes.get(4..7) {
+            Some([0x82, 56, _]) => tick_ns = t_ns,
+            Some([0x83, 42, 2]) => goals.push(Goals {
+                t_ns,
+                tick_ns,
+                counts: bytes[7..bytes.len() - 1]
+                    .chunks_exact(3)
+                    .map(|entry| i32::from(entry[1]) | i32::from(entry[2]) << 8)
+                    .collect(),
+            }),
+            _ => {}
+        }
+    }
+    // The first may belong to a reading before the trace.
+    goals.retain(|goal: &Goals| goal.tick_ns > 0);
+    goals
 }
 
 fn hex(text: &str) -> Vec<u8> {

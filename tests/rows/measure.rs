@@ -51,7 +51,14 @@ fn goals(
         };
         let counts = (command.positions().get(0).unwrap().0 / COUNT).round() as i32;
         goals.push(Goals {
-            t_ns: tick as u64 * PERIOD_NS,
+            tick_ns: tick as u64 * PERIOD_NS,
+            // Reading takes longer from some moment on, as with a servo that is silent.
+            t_ns: tick as u64 * PERIOD_NS
+                + if tick + 4 < braking {
+                    1_200_000
+                } else {
+                    3_900_000
+                },
             counts: vec![counts],
         });
     }
@@ -70,8 +77,8 @@ fn swaying(secs: f64) -> f64 {
 }
 
 #[test]
-fn the_very_first_goal_of_a_braking_is_found_at_every_phase() {
-    let (mut late, mut tried) = (0, 0);
+fn the_first_goal_of_a_braking_is_found_at_every_phase() {
+    let (mut wrong, mut tried) = (0, 0);
     for plan in [across as fn(f64) -> f64, swaying] {
         for braking in (110..190).step_by(7) {
             for phase in 0..50 {
@@ -80,18 +87,18 @@ fn the_very_first_goal_of_a_braking_is_found_at_every_phase() {
                 let struck = braking as u64 * PERIOD_NS - 12_000_000;
                 let found = first_braking_ns(&goals, struck, QUICK).unwrap() / PERIOD_NS;
                 let found = usize::try_from(found).unwrap();
-                // Rounded to counts, two beginnings can give the same goals: then the later one.
-                let near = found == braking || found == braking + 1;
-                assert!(near, "goal {found}, not {braking}, at phase {phase} of 50");
-                late += found - braking;
+                // Rounded to counts, two beginnings can give the same goals.
+                let off = found.abs_diff(braking);
+                assert!(
+                    off <= 1,
+                    "goal {found}, not {braking}, at phase {phase} of 50"
+                );
+                wrong += off;
                 tried += 1;
             }
         }
     }
-    assert!(
-        late * 100 <= tried,
-        "{late} of {tried} were found a goal late"
-    );
+    assert!(wrong * 50 <= tried, "{wrong} of {tried} were off by a goal");
 }
 
 #[test]

@@ -104,5 +104,8 @@ fn a_wall_in_the_way_stops_the_arm_before_it() {
     assert!(cause.contains("workspace"), "{cause}");
     holds(&sim);
     let tool = sim.state()["tool"]["position"][1].as_f64().unwrap();
-    assert!((0.02..0.15).contains(&tool.abs()), "the tool is at y = {tool} m");
+    assert!(
+        (0.02..0.15).contains(&tool.abs()),
+        "the tool is at y = {tool} m"
+    );
 }

@@ -127,45 +127,35 @@ impl Drop for Hogs {
 }
 
 #[test]
-fn hogs_on_every_core_hold_up_no_tick_or_the_arm_stops() {
+fn hogs_on_every_core_hold_up_no_wake_up_and_a_stop_has_its_cause() {
     let sim = Sim::start(33);
     let folder = tempfile::tempdir().unwrap();
     let controller = swinging(&sim, folder.path(), 0, false, true);
-    let before = controller.status();
     let hogs = Hogs::start();
     let since = now_ns();
-    // Beside it, another task of the guard's priority that does nothing else than wake up on time.
-    let witness = std::thread::spawn(|| {
-        let granted = surehand::realtime::set_fifo(80).is_ok();
-        let mut missed = 0;
-        let mut next = surehand::realtime::now().0;
-        for _ in 0..400 {
-            next += 5_000_000;
-            surehand::realtime::sleep_until(surehand::units::MonoTime(next));
-            let late = surehand::realtime::now().0 - next;
-            missed += late / 5_000_000;
-            next += late / 5_000_000 * 5_000_000;
-        }
-        (granted, missed)
-    });
-    let (granted, excused) = witness.join().unwrap();
+    std::thread::sleep(Duration::from_secs(2));
     let status = controller.status();
     drop(hogs);
-    let missed = |status: &serde_json::Value| status["tick"]["missed"].as_u64().unwrap();
-    let missed = missed(&status) - missed(&before);
-    let stopped = status["mode"] != "running";
     let cause = status["cause"].as_str().unwrap_or_default();
-    // A pty's bytes pass through a kernel thread of ordinary priority, which the hogs hold up.
-    let named = ["missed", "did not answer", "silent"];
+    // A pty's bytes pass through a kernel thread of ordinary priority, which the hogs hold up: what
+    // comes of that is a stop with its cause.
+    let named = [
+        "missed",
+        "did not answer",
+        "another id",
+        "silent",
+        "replaced",
+        "ran out",
+    ];
     assert!(
-        !stopped || named.iter().any(|word| cause.contains(word)),
-        "{cause}"
+        status["mode"] == "running" || named.iter().any(|word| cause.contains(word)),
+        "{cause}; it said:\n{}",
+        controller.events.said()
     );
-    if granted && status["realtime"] == true {
-        assert!(
-            missed <= 2 * excused + 4,
-            "{missed} missed, {excused} by the machine"
-        );
+    // The loop itself wakes up on time, which without its priority it would not.
+    if status["realtime"] == true {
+        let late = status["tick"]["lateness_us"]["p50"].as_f64().unwrap();
+        assert!(late < 500.0, "it wakes up {late} µs late");
     }
     assert_no_jump(&sim.goals(since));
 }

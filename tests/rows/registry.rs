@@ -152,7 +152,8 @@ fn processes() -> Vec<Row> {
             "processor hogs on every core",
             "no tick missed that the machine does not cause",
         )
-        .tested(&["processes.rs::hogs_on_every_core_hold_up_no_tick_or_the_arm_stops"]),
+        .tested(&["processes.rs::hogs_on_every_core_hold_up_no_wake_up_and_a_stop_has_its_cause"])
+        .lacking("a pty's kernel thread has ordinary priority: under hogs ticks are missed for it"),
         row(13, "the loop stalled for 50 ms", "stop, no burst of frames")
             .struck(
                 "guard stopped for 50 ms",
@@ -491,6 +492,26 @@ fn files() -> Vec<(String, String)> {
         }
     }
     files
+}
+
+/// The whole list, for a person: what is promised, and what is still lacking.
+#[test]
+#[ignore = "prints the list of faults"]
+fn list() {
+    println!("| row | fault | reaction, ms | held to it by | lacking |");
+    println!("|---|---|---|---|---|");
+    for row in rows() {
+        let struck = (!row.strikes.is_empty()).then_some("measured in motion");
+        let tests = (!row.tests.is_empty()).then_some("tests");
+        let held: Vec<&str> = struck.into_iter().chain(tests).collect();
+        let (fault, reaction) = (row.fault, row.reaction);
+        let lacking = row.lacking.unwrap_or_default();
+        println!(
+            "| {} | {fault} | {reaction} | {} | {lacking} |",
+            row.number,
+            held.join(", ")
+        );
+    }
 }
 
 #[test]
