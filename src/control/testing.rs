@@ -7,10 +7,8 @@ use crate::control::{
     Core, CoreConfig, Inputs, JointCommand, JointReading, Link, Signals, Step, Torque, TorqueAct,
 };
 use crate::messages::{Cause, Mode, Plan, Refusal, Request, Waypoints};
+use crate::so101;
 use crate::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, RadPerSec2, RadPerSec3, Volts};
-
-#[path = "../../tests/common/so101.rs"]
-mod so101;
 
 /// The SO-101 with moderate limits.
 pub(crate) fn so101() -> ArmModel {

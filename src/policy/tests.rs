@@ -8,10 +8,8 @@ use super::backend::{Choice, Config};
 use super::embodiment::tests::arm;
 use super::*;
 use crate::messages::Waypoints;
+use crate::so101;
 use crate::units::{JointVec, MonoTime, Rad};
-
-#[path = "../../tests/common/so101.rs"]
-mod so101;
 
 const CAMERAS: [&str; 2] = ["wrist", "overhead"];
 

@@ -62,7 +62,7 @@ pub fn no_more_memory(pid: u32) {
         maximum: Some(0),
     };
     for resource in [Resource::As, Resource::Data] {
-        prlimit(Some(of(pid)), resource, nothing.clone()).expect("the limit can be set");
+        prlimit(Some(of(pid)), resource, nothing).expect("the limit can be set");
     }
 }
 

@@ -241,7 +241,7 @@ pub fn swinging(sim: &Sim, folder: &Path, index: u64, strict: bool, middle: bool
         .replace("shoulder_pan = -1.4", "shoulder_pan = -0.35")
         .replace("wrist_roll = 0.0", "wrist_roll = 1.2");
     std::fs::write(&cell, swing).unwrap();
-    let job = if index % 2 == 0 { "left" } else { "right" };
+    let job = if index.is_multiple_of(2) { "left" } else { "right" };
     let mut controller = Controller::run(&cell, &["--job", job]);
     controller.events.wait_mode("running");
     // At the start pose, which is an end of the swing.

@@ -5,9 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::arm::chain::Jacobian;
-
-#[path = "../../../tests/common/so101.rs"]
-mod so101;
+use crate::so101;
 
 const SO101: &str = include_str!("../../../urdf/so101.urdf");
 
