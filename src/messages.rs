@@ -17,7 +17,7 @@ pub use cause::{Cause, Names, Refusal};
 pub use mode::{Mode, Rung};
 
 /// Both ends must speak the same version; a `Hello` with another one is refused.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 /// The most waypoints one plan may have (a LeRobot ACT chunk is 100).
 pub const MAX_WAYPOINTS: usize = 128;
 /// The most cameras one cell may have.

@@ -92,7 +92,7 @@ pub(super) fn socket_path(socket: Option<&Path>, name: &str) -> Result<PathBuf, 
     }
 }
 
-/// What Ctrl-C, SIGTERM and SIGHUP do: set a flag, and stop the arm at once where there is one. A
+/// What Ctrl-C, SIGTERM and SIGHUP do: set a flag, and tell the guard at once where there is one. A
 /// second one does not shorten the stop.
 pub(super) struct Told {
     /// Somebody wants the program to end.
@@ -117,7 +117,7 @@ pub(super) fn stop_on_signals() -> Result<Told, Failure> {
     ctrlc::set_handler(move || {
         flag.store(true, Ordering::Relaxed);
         if let Some(stopper) = at_once.get() {
-            stopper.stop();
+            stopper.end();
         }
     })
     .map_err(|error| Failure::configuration(format!("signals can't be caught: {error}")))?;

@@ -37,6 +37,7 @@ impl Claim {
             | Request::Enable
             | Request::Start
             | Request::Pause
+            | Request::Park
             | Request::Release => {}
         }
         if let Some((holder, since)) = &self.holder

@@ -121,11 +121,12 @@ impl GuardLink {
             .try_send(&ToGuard::Trip(cause), buffer().as_mut_slice());
     }
 
-    /// Tells the guard to stop, without waiting for its answer.
-    pub fn stop(&self) {
-        self.shared
-            .channel
-            .try_send(&ToGuard::Request(Request::Stop), buffer().as_mut_slice());
+    /// Tells the guard to end, which begins with a stop, without waiting for its answer.
+    pub fn end(&self) {
+        self.shared.channel.try_send(
+            &ToGuard::Request(Request::Shutdown),
+            buffer().as_mut_slice(),
+        );
     }
 
     /// Asks for something and waits for the answer, at most `timeout`.

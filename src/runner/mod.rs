@@ -75,17 +75,17 @@ pub struct Runner {
     _runtime: tokio::runtime::Runtime,
 }
 
-/// Stops the arm from any thread, whatever the runner is doing.
+/// Ends the controller from any thread, whatever the runner is doing: the arm stops at once.
 #[derive(Debug, Clone)]
 pub struct Stopper {
     link: SharedLink,
 }
 
 impl Stopper {
-    /// Tells the guard to stop; waits for nothing.
-    pub fn stop(&self) {
+    /// Tells the guard to stop the arm and end; waits for nothing.
+    pub fn end(&self) {
         let link = Arc::clone(&self.link.lock().unwrap_or_else(PoisonError::into_inner));
-        link.stop();
+        link.end();
     }
 }
 

@@ -12,7 +12,7 @@ use crate::common::braking::{QUICK, first_braking_ns};
 use crate::common::motion::{assert_stands_held_and_latched, moving_in, settle};
 use crate::common::operator::Operator;
 use crate::common::threads::Held;
-use crate::common::{Controller, Sim, now_ns, send_signal};
+use crate::common::{Controller, Goals, Sim, now_ns, send_signal};
 
 /// What the arm is struck with.
 #[derive(Debug, Clone)]
@@ -137,7 +137,17 @@ impl Strike {
         } else {
             std::thread::sleep(Duration::from_secs_f64(self.bound * 1e-3));
             settle();
-            let goals = sim.goals(since);
+            let mut goals = sim.goals(since);
+            if self.after == After::Ended
+                && let Some(last) = goals.last().cloned()
+            {
+                // Nobody writes any more: the servos keep the last goal.
+                goals.extend((1..20).map(|tick| Goals {
+                    t_ns: last.t_ns + tick * 5_000_000,
+                    tick_ns: last.tick_ns + tick * 5_000_000,
+                    counts: last.counts.clone(),
+                }));
+            }
             let moving = goals.first().map(|goal| goal.counts[0])
                 != goals
                     .iter()
@@ -241,7 +251,11 @@ pub fn swinging(sim: &Sim, folder: &Path, index: u64, strict: bool, middle: bool
         .replace("shoulder_pan = -1.4", "shoulder_pan = -0.35")
         .replace("wrist_roll = 0.0", "wrist_roll = 1.2");
     std::fs::write(&cell, swing).unwrap();
-    let job = if index.is_multiple_of(2) { "left" } else { "right" };
+    let job = if index.is_multiple_of(2) {
+        "left"
+    } else {
+        "right"
+    };
     let mut controller = Controller::run(&cell, &["--job", job]);
     controller.events.wait_mode("running");
     // At the start pose, which is an end of the swing.
