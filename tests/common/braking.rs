@@ -198,3 +198,15 @@ pub fn first_braking_ns(goals: &[Goals], from_ns: u64, brakes: Brakes) -> Option
     let offset = goals.len() - track.counts.len();
     goals.get(offset + first).map(|goal| goal.t_ns)
 }
+
+/// `goals` of a controller that has ended: nobody writes any more, and the servos keep the last.
+pub fn then_standing(mut goals: Vec<Goals>) -> Vec<Goals> {
+    if let Some(last) = goals.last().cloned() {
+        goals.extend((1..20).map(|tick| Goals {
+            t_ns: last.t_ns + tick * 5_000_000,
+            tick_ns: last.tick_ns + tick * 5_000_000,
+            counts: last.counts.clone(),
+        }));
+    }
+    goals
+}

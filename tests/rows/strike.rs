@@ -8,11 +8,11 @@ use rustix::process::Signal;
 use serde_json::Value;
 use surehand::messages::Request;
 
-use crate::common::braking::{QUICK, first_braking_ns};
+use crate::common::braking::{QUICK, first_braking_ns, then_standing};
 use crate::common::motion::{assert_stands_held_and_latched, moving_in, settle};
 use crate::common::operator::Operator;
 use crate::common::threads::Held;
-use crate::common::{Controller, Goals, Sim, now_ns, send_signal};
+use crate::common::{Controller, Sim, now_ns, send_signal};
 
 /// What the arm is struck with.
 #[derive(Debug, Clone)]
@@ -138,15 +138,8 @@ impl Strike {
             std::thread::sleep(Duration::from_secs_f64(self.bound * 1e-3));
             settle();
             let mut goals = sim.goals(since);
-            if self.after == After::Ended
-                && let Some(last) = goals.last().cloned()
-            {
-                // Nobody writes any more: the servos keep the last goal.
-                goals.extend((1..20).map(|tick| Goals {
-                    t_ns: last.t_ns + tick * 5_000_000,
-                    tick_ns: last.tick_ns + tick * 5_000_000,
-                    counts: last.counts.clone(),
-                }));
+            if self.after == After::Ended {
+                goals = then_standing(goals);
             }
             let moving = goals.first().map(|goal| goal.counts[0])
                 != goals
