@@ -50,14 +50,14 @@ impl Pace {
     /// meanwhile, and the ticks that fell into it were missed like others.
     pub(super) fn woke(&mut self, now: MonoTime, asleep: u64) -> Wake {
         let late = now.since(self.next);
-        let passed = late / self.period;
-        self.next = MonoTime(self.next.0 + (passed + 1) * self.period);
+        let missed = late / self.period;
+        self.next = MonoTime(self.next.0 + (missed + 1) * self.period);
         let before = *self.asleep.get_or_insert(asleep);
         self.asleep = Some(before.max(asleep));
-        let missed = passed + asleep.saturating_sub(before) / self.period;
+        let slept = asleep.saturating_sub(before) / self.period;
         Wake {
             late,
-            missed: u32::try_from(missed).unwrap_or(u32::MAX),
+            missed: u32::try_from(missed + slept).unwrap_or(u32::MAX),
         }
     }
 }
