@@ -208,7 +208,7 @@ pub fn ends_at(now_ns: u64, for_ms: Option<u64>) -> u64 {
 mod tests {
     use super::*;
 
-    const EVERY_FAULT: [&str; 22] = [
+    const EVERY_FAULT: [&str; 23] = [
         r#"{"fault": "silence", "id": 3, "for_ms": 120}"#,
         r#"{"fault": "zeros", "id": 3, "for_ms": 120}"#,
         r#"{"fault": "corrupt", "rate": 0.1}"#,
