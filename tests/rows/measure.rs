@@ -2,7 +2,7 @@
 //! at a known tick.
 
 use surehand::arm::JointLimits;
-use surehand::control::{Limiter, Measured, Room};
+use surehand::control::{Around, Limiter, Measured};
 use surehand::units::{JointVec, Rad, RadPerSec, RadPerSec2, RadPerSec3};
 
 use crate::common::Goals;
@@ -47,7 +47,7 @@ fn goals(
             limiter.brake(&at(now, speed))
         } else {
             let target = JointVec::repeat(Rad(begin + plan(tick as f64 * 0.005)), 1);
-            limiter.follow(&target, &at(now, speed), |_| Room::OPEN, 0.0)
+            limiter.follow(&target, &at(now, speed), &Around::OPEN)
         };
         let counts = (command.positions().get(0).unwrap().0 / COUNT).round() as i32;
         goals.push(Goals {
