@@ -129,7 +129,7 @@ pub struct MonitorSection {
     /// Highest supply.
     pub max_voltage: Volts,
     /// How long a servo may give no good answer, and the loop be held up, before the arm stops;
-    /// `None` is 30 ms for a servo and three ticks for the loop. A simulated arm shares the
+    /// `None` is 15 ms for a servo and three ticks for the loop. A simulated arm shares the
     /// machine with everybody and wants longer.
     pub hold_up: Option<Duration>,
 }

@@ -17,3 +17,7 @@ pub mod realtime;
 pub mod runner;
 pub mod stats;
 pub mod units;
+
+#[cfg(test)]
+#[path = "../tests/common/so101.rs"]
+mod so101;

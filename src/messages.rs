@@ -17,7 +17,7 @@ pub use cause::{Cause, Names, Refusal};
 pub use mode::{Mode, Rung};
 
 /// Both ends must speak the same version; a `Hello` with another one is refused.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 /// The most waypoints one plan may have (a LeRobot ACT chunk is 100).
 pub const MAX_WAYPOINTS: usize = 128;
 /// The most cameras one cell may have.
@@ -142,6 +142,9 @@ pub enum Request {
 pub enum Role {
     /// The one that sends plans and heartbeats; there is at most one.
     Runner,
+    /// The runner's second connection, held by one thread alone: it carries the heartbeats, and
+    /// closes the moment that thread dies, long before a large process has been taken apart.
+    Pulse,
     /// Asks, stops, reads; any number up to the guard's slots.
     Operator,
 }
@@ -187,6 +190,8 @@ pub enum ToGuard {
         protocol: u32,
         /// What the sender is.
         role: Role,
+        /// Who it is: control of the arm is held under this name.
+        name: Name,
     },
     /// The runner's lease renewal.
     Heartbeat {
@@ -219,6 +224,8 @@ pub enum FromGuard {
     },
     /// The connection or the request is refused, and why.
     Refused(Refusal),
+    /// Another client holds control: its name.
+    Held(Name),
     /// The request was carried out, or has begun to be.
     Done(Request),
     /// One tick, to the runner only.

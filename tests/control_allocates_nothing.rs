@@ -19,6 +19,9 @@ use surehand::control::{JointCommand, Step};
 use surehand::messages::{Cause, Mode, Plan, Request, ToolSetpoint, Waypoints};
 use surehand::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, RadPerSec2, RadPerSec3, Volts};
 
+#[path = "common/so101.rs"]
+mod so101;
+
 struct Counting;
 
 thread_local! {
@@ -57,14 +60,6 @@ fn allocations<T>(work: impl FnOnce() -> T) -> (T, u64) {
 }
 
 fn so101() -> ArmModel {
-    let names = [
-        "shoulder_pan",
-        "shoulder_lift",
-        "elbow_flex",
-        "wrist_flex",
-        "wrist_roll",
-        "gripper",
-    ];
     let joint = |name: &str| JointSpec {
         name: name.into(),
         velocity: RadPerSec(3.0),
@@ -74,7 +69,7 @@ fn so101() -> ArmModel {
         upper: None,
     };
     let spec = ArmSpec {
-        joints: names.into_iter().map(joint).collect(),
+        joints: so101::NAMES.into_iter().map(joint).collect(),
         gripper: Some("gripper".into()),
         base_link: "base".into(),
         tool_link: "grasp_frame".into(),

@@ -101,7 +101,8 @@ fn modules_look_only_where_they_may() {
             .get(module.as_str())
             .unwrap_or_else(|| panic!("say in this test where module `{module}` may look"));
         for name in named(&code(&file)) {
-            if name != module && !may.contains(&name.as_str()) {
+            // What the library's own tests share is nobody's module.
+            if name != module && name != "so101" && !may.contains(&name.as_str()) {
                 wrong.push(format!("{} looks at {name}", file.display()));
             }
         }

@@ -8,6 +8,7 @@ mod common;
 
 use std::time::Duration;
 
+use common::braking::then_standing;
 use common::motion::{
     COUNT, STOPPING, assert_stands_held_and_latched, first_slower_ms, moving, settle,
 };
@@ -33,7 +34,7 @@ fn a_killed_runner_stops_the_arm() {
     let mut reactions = Vec::new();
     for index in 0..10 {
         let controller = moving(&sim, folder.path(), index, false);
-        let since = now_ns() - 200_000_000;
+        let since = now_ns() - 400_000_000;
         let killed = now_ns();
         assert!(send_signal(controller.runner_pid, Signal::KILL));
         settle();
@@ -53,7 +54,7 @@ fn a_frozen_runner_stops_the_arm_and_moves_nothing_when_it_wakes() {
     let mut reactions = Vec::new();
     for index in 0..6 {
         let controller = moving(&sim, folder.path(), index, false);
-        let since = now_ns() - 200_000_000;
+        let since = now_ns() - 400_000_000;
         let frozen = now_ns();
         assert!(send_signal(controller.runner_pid, Signal::STOP));
         settle();
@@ -131,12 +132,12 @@ fn signals_and_estop_stop_the_arm_with_torque_on() {
         .enumerate()
     {
         let mut controller = moving(&sim, folder.path(), index as u64, false);
-        let since = now_ns() - 200_000_000;
+        let since = now_ns() - 400_000_000;
         let told = now_ns();
         assert!(send_signal(controller.runner_pid, signal));
         let exit = controller.events.wait_exit(Duration::from_secs(10));
         assert_eq!(exit.code(), Some(1), "stopped by the operator");
-        assert!(first_slower_ms(&sim.goals(since), told) < 150.0);
+        assert!(first_slower_ms(&then_standing(sim.goals(since)), told) < 150.0);
         assert!(
             !send_signal(controller.guard_pid, Signal::CONT),
             "the guard has ended"
@@ -146,7 +147,7 @@ fn signals_and_estop_stop_the_arm_with_torque_on() {
         assert!(joints.iter().all(|joint| joint["torque_enabled"] == true));
     }
     let controller = moving(&sim, folder.path(), 5, false);
-    let since = now_ns() - 200_000_000;
+    let since = now_ns() - 400_000_000;
     let asked = now_ns();
     assert_eq!(controller.verb("estop"), 0);
     let status = controller.wait_status("stopped", |s| s["mode"] == "stopped");

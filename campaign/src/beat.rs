@@ -76,7 +76,7 @@ impl Beat {
         late += std::mem::take(&mut self.hold_up);
         let now = (deadline + late).max(self.done);
         self.done = now + (WORK * self.period as f64) as u64;
-        let wake = self.pace.woke(MonoTime(now));
+        let wake = self.pace.woke(MonoTime(now), 0);
         let slot = (now - self.first) / self.period;
         let before = self.slot.replace(slot).unwrap_or(0);
         let passed = slot.saturating_sub(before);

@@ -48,6 +48,8 @@ pub enum Fault {
     Runaway { id: u8, for_ms: Option<u64> },
     /// A servo's reported position is off by some counts.
     EncoderJump { id: u8, counts: i32 },
+    /// A servo's answers carry nothing but zeros.
+    Zeros { id: u8, for_ms: Option<u64> },
     /// A servo answers under another one's id.
     DuplicateId {
         id: u8,
@@ -122,6 +124,7 @@ impl Fault {
     pub fn check(&self, ids: &[u8], cameras: &[String]) -> Result<(), FaultError> {
         match self {
             Fault::Silence { id, .. }
+            | Fault::Zeros { id, .. }
             | Fault::Overload { id }
             | Fault::Brownout { id }
             | Fault::Runaway { id, .. }
@@ -205,8 +208,9 @@ pub fn ends_at(now_ns: u64, for_ms: Option<u64>) -> u64 {
 mod tests {
     use super::*;
 
-    const EVERY_FAULT: [&str; 22] = [
+    const EVERY_FAULT: [&str; 23] = [
         r#"{"fault": "silence", "id": 3, "for_ms": 120}"#,
+        r#"{"fault": "zeros", "id": 3, "for_ms": 120}"#,
         r#"{"fault": "corrupt", "rate": 0.1}"#,
         r#"{"fault": "truncate", "rate": 0.1}"#,
         r#"{"fault": "drop", "rate": 0.2}"#,

@@ -50,14 +50,14 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
         Some(cell) => cell.clone(),
         None => find_up(Path::new("cells/sim.toml"))?,
     };
-    let told_to_end = stop_on_signals()?;
+    let told = stop_on_signals()?;
     let sim = Simulator::start(0)?;
     let overrides = Overrides {
         port: Some(sim.ready.pty.clone()),
         camera_host: Some(sim.ready.http.clone()),
     };
     let setup = Setup::load(&cell, None, &overrides)?;
-    let ended = || told_to_end.load(std::sync::atomic::Ordering::Relaxed);
+    let ended = || told.flag.load(std::sync::atomic::Ordering::Relaxed);
     let status = hold(
         &setup,
         &sim.ready.pty,

@@ -42,7 +42,7 @@ pub(super) fn run(args: &Args, socket: Option<PathBuf>, json: bool) -> Outcome {
         Some(cell) => cell.clone(),
         None => find_up(Path::new("cells/sim.toml"))?,
     };
-    let told_to_end = stop_on_signals()?;
+    let told = stop_on_signals()?;
     let sim = Simulator::start(args.seed)?;
     let overrides = Overrides {
         port: Some(sim.ready.pty.clone()),
@@ -60,6 +60,7 @@ pub(super) fn run(args: &Args, socket: Option<PathBuf>, json: bool) -> Outcome {
         linger: args.headless.then_some(HEADLESS_LINGER),
     };
     let runner = Runner::start(&setup, &options)?;
+    told.stop_first(runner.stopper());
     let voice = Voice::new(json, &setup);
     voice.ready(
         &runner,
@@ -74,7 +75,7 @@ pub(super) fn run(args: &Args, socket: Option<PathBuf>, json: bool) -> Outcome {
         seed: args.seed,
         looked_at: Instant::now(),
     };
-    let summary = runner.run(&mut judge, &told_to_end, &mut |event| voice.event(&event))?;
+    let summary = runner.run(&mut judge, &told.flag, &mut |event| voice.event(&event))?;
     voice.done(&summary);
     drop(sim);
     let tally = summary.tally;

@@ -148,7 +148,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args, cli.json),
         Command::Bench(args) => bench::run(&args, cli.json),
         Command::Status => status::run(socket, cli.json),
-        Command::Estop => operator::ask(socket, operator::Verb::Stop, cli.json),
+        Command::Estop => operator::stop(socket, cli.json),
         Command::Reset => operator::ask(socket, operator::Verb::Reset, cli.json),
         Command::Enable => operator::ask(socket, operator::Verb::Enable, cli.json),
         Command::Start { job } => {

@@ -6,16 +6,18 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Exit, Failure, Outcome, output};
-use crate::messages::channel::{Channel, Received, buffer, running_controllers};
+use crate::messages::channel::{Channel, Received, buffer, own_name, running_controllers};
 use crate::messages::{FromGuard, Names, PROTOCOL, Request, Role, Status, ToGuard};
 
 /// How long the guard may take to answer; it answers within two ticks.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How often a stop is said.
+const STOP_TRIES: u32 = 3;
+
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Verb<'a> {
-    Stop,
     Reset,
     Enable,
     Start(Option<&'a str>),
@@ -29,10 +31,6 @@ pub(super) enum Verb<'a> {
 pub(super) fn ask(socket: Option<&Path>, verb: Verb<'_>, json: bool) -> Outcome {
     let mut guard = Guard::connect(socket)?;
     let (request, done) = match verb {
-        Verb::Stop => (
-            Request::Stop,
-            "stopping; the arm holds with torque on, latched",
-        ),
         Verb::Reset => (
             Request::Reset,
             "reset; nothing moves before `surehand start`",
@@ -55,16 +53,7 @@ pub(super) fn ask(socket: Option<&Path>, verb: Verb<'_>, json: bool) -> Outcome 
     };
     guard.send(&ToGuard::Request(request));
     match guard.receive() {
-        Some(FromGuard::Done(_)) => {
-            if json {
-                output::json(
-                    &json!({"ok": true, "request": format!("{request:?}").to_lowercase()}),
-                );
-            } else {
-                output::line_out(done);
-            }
-            Ok(Exit::Done)
-        }
+        Some(FromGuard::Done(_)) => Ok(tell(request, done, json)),
         Some(FromGuard::Refused(refusal)) => {
             let status = guard.status()?;
             Err(Failure {
@@ -78,8 +67,38 @@ pub(super) fn ask(socket: Option<&Path>, verb: Verb<'_>, json: bool) -> Outcome 
                 exit: Exit::Configuration,
             })
         }
+        Some(FromGuard::Held(holder)) => Err(Failure {
+            line: format!(
+                "{} was refused: {holder} holds control, until three seconds after their last command; `surehand estop` is anybody's",
+                format!("{request:?}").to_lowercase(),
+            ),
+            exit: Exit::Configuration,
+        }),
         _ => Err(no_answer()),
     }
+}
+
+fn tell(request: Request, done: &str, json: bool) -> Exit {
+    if json {
+        output::json(&json!({"ok": true, "request": format!("{request:?}").to_lowercase()}));
+    } else {
+        output::line_out(done);
+    }
+    Exit::Done
+}
+
+/// A stop is the first word on its connection and waits for no welcome; where the connection is
+/// taken away by a crowd of others, it is said again.
+pub(super) fn stop(socket: Option<&Path>, json: bool) -> Outcome {
+    for _ in 0..STOP_TRIES {
+        let mut guard = Guard::reach(socket)?;
+        guard.send(&ToGuard::Request(Request::Stop));
+        if let Some(FromGuard::Done(request)) = guard.receive() {
+            let done = "stopping; the arm holds with torque on, latched";
+            return Ok(tell(request, done, json));
+        }
+    }
+    Err(no_answer())
 }
 
 fn no_answer() -> Failure {
@@ -95,6 +114,12 @@ pub(super) struct Guard {
 impl Guard {
     /// Connects to the controller at `socket`, or to the only one that runs.
     pub(super) fn connect(socket: Option<&Path>) -> Result<Guard, Failure> {
+        let mut guard = Guard::reach(socket)?;
+        guard.introduce()?;
+        Ok(guard)
+    }
+
+    fn reach(socket: Option<&Path>) -> Result<Guard, Failure> {
         let path = match socket {
             Some(path) => path.to_owned(),
             None => the_only_one()?,
@@ -105,16 +130,20 @@ impl Guard {
                 path.display()
             ))
         })?;
-        let mut guard = Guard {
+        Ok(Guard {
             channel,
             buffer: buffer(),
-        };
-        guard.send(&ToGuard::Hello {
+        })
+    }
+
+    fn introduce(&mut self) -> Result<(), Failure> {
+        self.send(&ToGuard::Hello {
             protocol: PROTOCOL,
             role: Role::Operator,
+            name: own_name(),
         });
-        match guard.receive() {
-            Some(FromGuard::Welcome { .. }) => Ok(guard),
+        match self.receive() {
+            Some(FromGuard::Welcome { .. }) => Ok(()),
             Some(FromGuard::Refused(refusal)) => Err(Failure::hardware(format!(
                 "the controller refused the connection: {}",
                 refusal.text(&Names::NONE)

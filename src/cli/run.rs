@@ -1,8 +1,8 @@
 //! `surehand run`: the controller in the foreground with one job.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::cell::Overrides;
 use crate::messages::channel::socket_folder;
 use crate::messages::{Cause, Names};
 use crate::runner::job::{End, Event, NoJudge};
-use crate::runner::{Options, RunError, Runner, Setup, Summary};
+use crate::runner::{Options, RunError, Runner, Setup, Stopper, Summary};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -42,11 +42,12 @@ pub(super) fn run(args: &Args, socket: Option<PathBuf>, json: bool) -> Outcome {
         time: seconds("--for", args.secs)?,
         linger: seconds("--linger", args.linger)?,
     };
-    let told_to_end = stop_on_signals()?;
+    let told = stop_on_signals()?;
     let runner = Runner::start(&setup, &options)?;
+    told.stop_first(runner.stopper());
     let voice = Voice::new(json, &setup);
     voice.ready(&runner, &options, json!({"pty": setup.cell.bus.port}));
-    let summary = runner.run(&mut NoJudge, &told_to_end, &mut |event| voice.event(&event))?;
+    let summary = runner.run(&mut NoJudge, &told.flag, &mut |event| voice.event(&event))?;
     voice.done(&summary);
     Ok(voice.exit(&summary.end))
 }
@@ -91,13 +92,36 @@ pub(super) fn socket_path(socket: Option<&Path>, name: &str) -> Result<PathBuf, 
     }
 }
 
-/// A flag that Ctrl-C, SIGTERM and SIGHUP set. A second one does not shorten the stop.
-pub(super) fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let handler = Arc::clone(&flag);
-    ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed))
-        .map_err(|error| Failure::configuration(format!("signals can't be caught: {error}")))?;
-    Ok(flag)
+/// What Ctrl-C, SIGTERM and SIGHUP do: set a flag, and tell the guard at once where there is one. A
+/// second one does not shorten the stop.
+pub(super) struct Told {
+    /// Somebody wants the program to end.
+    pub(super) flag: Arc<AtomicBool>,
+    at_once: Arc<OnceLock<Stopper>>,
+}
+
+impl Told {
+    /// From now on a signal goes to the guard as a stop, before anybody here has seen the flag.
+    pub(super) fn stop_first(&self, stopper: Stopper) {
+        // There is one runner in a program.
+        let _ = self.at_once.set(stopper);
+    }
+}
+
+pub(super) fn stop_on_signals() -> Result<Told, Failure> {
+    let told = Told {
+        flag: Arc::new(AtomicBool::new(false)),
+        at_once: Arc::new(OnceLock::new()),
+    };
+    let (flag, at_once) = (Arc::clone(&told.flag), Arc::clone(&told.at_once));
+    ctrlc::set_handler(move || {
+        flag.store(true, Ordering::Relaxed);
+        if let Some(stopper) = at_once.get() {
+            stopper.end();
+        }
+    })
+    .map_err(|error| Failure::configuration(format!("signals can't be caught: {error}")))?;
+    Ok(told)
 }
 
 /// Tells a person or a program what happens.

@@ -7,20 +7,13 @@ use crate::control::{
     Core, CoreConfig, Inputs, JointCommand, JointReading, Link, Signals, Step, Torque, TorqueAct,
 };
 use crate::messages::{Cause, Mode, Plan, Refusal, Request, Waypoints};
+use crate::so101;
 use crate::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, RadPerSec2, RadPerSec3, Volts};
 
 /// The SO-101 with moderate limits.
 pub(crate) fn so101() -> ArmModel {
-    let names = [
-        "shoulder_pan",
-        "shoulder_lift",
-        "elbow_flex",
-        "wrist_flex",
-        "wrist_roll",
-        "gripper",
-    ];
     let spec = ArmSpec {
-        joints: names
+        joints: so101::NAMES
             .into_iter()
             .map(|name| JointSpec {
                 name: name.into(),

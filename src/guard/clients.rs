@@ -5,23 +5,28 @@
 //!
 //! Real time: accepting, receiving and sending neither block nor allocate.
 
+use super::claim::Claim;
 use crate::control::{Link, Signals};
 use crate::messages::channel::{Channel, Listener, Received};
 use crate::messages::{
-    FromGuard, MAX_MESSAGE, PROTOCOL, Plan, Refusal, Request, Role, RunnerReport, Status,
+    FromGuard, MAX_MESSAGE, Name, PROTOCOL, Plan, Refusal, Request, Role, RunnerReport, Status,
     Telemetry, ToGuard,
 };
 use crate::units::MonoTime;
 
 /// Connections the guard keeps at once.
 const SLOTS: usize = 8;
-/// Messages taken from one connection in one tick; the rest waits in the kernel's queue.
-const PER_TICK: usize = 8;
+/// Messages taken from the runner in one tick; the rest waits in the kernel's queue.
+const FROM_RUNNER: usize = 8;
 
 #[derive(Debug)]
 struct Client {
     channel: Channel,
     role: Option<Role>,
+    /// As it called itself.
+    name: Name,
+    /// When something last came from it; when it connected, before that.
+    heard_at: MonoTime,
     /// Status is asked for and still owed.
     wants_status: bool,
 }
@@ -40,6 +45,7 @@ pub(super) struct Inbox {
 pub(super) struct Clients {
     listener: Listener,
     slots: [Option<Client>; SLOTS],
+    claim: Claim,
     link: Link,
     /// A runner's connection closed in this poll.
     hung_up: bool,
@@ -57,6 +63,7 @@ impl Clients {
         Clients {
             listener,
             slots: [const { None }; SLOTS],
+            claim: Claim::default(),
             link: Link::Absent,
             hung_up: false,
             report: None,
@@ -93,38 +100,97 @@ impl Clients {
         self.hung_up = false;
         inbox.signals = Signals::default();
         inbox.askers.clear();
-        self.accept();
+        // Who is there already is heard before a newcomer may take his place.
+        self.hear(now, inbox, |_| true);
+        self.accept(now);
+        self.hear(now, inbox, |client| client.role.is_none());
+    }
+
+    /// Takes in what has come from those that `wanted` picks. One message from everybody, however
+    /// busy one is, so that every other's stop is taken in the same tick; then all of the runner's,
+    /// for whose requests there is always room left.
+    fn hear(&mut self, now: MonoTime, inbox: &mut Inbox, wanted: impl Fn(&Client) -> bool) {
         for index in 0..SLOTS {
-            for _ in 0..PER_TICK {
-                // A full list of requests waits: what is not taken stays in the kernel's queue.
-                if inbox.askers.is_full() || !self.take_one(index, now, inbox) {
-                    break;
+            match self.role_of(index, &wanted) {
+                Some(None) => {
+                    // A hello and what is asked after it.
+                    self.take_one(index, now, inbox);
+                    if self.role_of(index, &|_| true) == Some(Some(Role::Operator)) {
+                        self.take_one(index, now, inbox);
+                    }
+                }
+                Some(Some(Role::Operator)) => {
+                    self.take_one(index, now, inbox);
+                }
+                Some(Some(Role::Runner | Role::Pulse)) | None => {}
+            }
+        }
+        for index in 0..SLOTS {
+            if self
+                .role_of(index, &wanted)
+                .flatten()
+                .is_some_and(is_runner)
+            {
+                for _ in 0..FROM_RUNNER {
+                    if !self.take_one(index, now, inbox) {
+                        break;
+                    }
                 }
             }
         }
     }
 
-    fn accept(&mut self) {
-        while let Some(channel) = self.listener.try_accept() {
-            let client = Client {
-                channel,
-                role: None,
-                wants_status: false,
+    /// What connection `index` is, where there is one and `wanted` picks it.
+    fn role_of(&self, index: usize, wanted: &impl Fn(&Client) -> bool) -> Option<Option<Role>> {
+        let client = self.slots.get(index)?.as_ref()?;
+        wanted(client).then_some(client.role)
+    }
+
+    /// Lets everybody in who waits, at most as many as there are places: where all are taken, the
+    /// operator who has been silent for longest makes room. A stop never finds a closed door.
+    fn accept(&mut self, now: MonoTime) {
+        for _ in 0..SLOTS {
+            let Some(slot) = self.place(now) else {
+                return;
             };
-            match self.slots.iter_mut().find(|slot| slot.is_none()) {
-                Some(slot) => *slot = Some(client),
-                None => {
-                    let refused = FromGuard::Refused(Refusal::Full);
-                    client
-                        .channel
-                        .try_send(&refused, self.buffer.as_mut_slice());
-                }
+            let Some(channel) = self.listener.try_accept() else {
+                return;
+            };
+            if self.slots.get(slot).is_some_and(Option::is_some) {
+                self.refuse(slot, Refusal::Full);
+            }
+            if let Some(place) = self.slots.get_mut(slot) {
+                *place = Some(Client {
+                    channel,
+                    role: None,
+                    name: Name::new(),
+                    heard_at: now,
+                    wants_status: false,
+                });
             }
         }
     }
 
-    /// Takes one message of connection `index`; false when there is none.
+    /// A place that is free, or that of the operator who has been silent for longest; `None` when
+    /// all have come or spoken just now.
+    fn place(&self, now: MonoTime) -> Option<usize> {
+        if let Some(free) = self.slots.iter().position(Option::is_none) {
+            return Some(free);
+        }
+        let silent = self.slots.iter().enumerate().filter_map(|(index, slot)| {
+            let client = slot.as_ref()?;
+            let may_go = !client.role.is_some_and(is_runner) && client.heard_at < now;
+            may_go.then_some((client.heard_at, index))
+        });
+        silent.min().map(|(_, index)| index)
+    }
+
+    /// Takes one message of connection `index`; false when there is none, or no room for what it
+    /// may ask: that waits in the kernel's queue.
     fn take_one(&mut self, index: usize, now: MonoTime, inbox: &mut Inbox) -> bool {
+        if inbox.askers.is_full() {
+            return false;
+        }
         let Some(client) = self.slots.get_mut(index).and_then(Option::as_mut) else {
             return false;
         };
@@ -141,6 +207,7 @@ impl Clients {
                 false
             }
             Received::Message(message) => {
+                client.heard_at = now;
                 self.handle(index, role, message, now, inbox);
                 true
             }
@@ -156,8 +223,20 @@ impl Clients {
         inbox: &mut Inbox,
     ) {
         match (role, message) {
-            (None, ToGuard::Hello { protocol, role }) => self.welcome(index, protocol, role, now),
-            (Some(Role::Runner), ToGuard::Heartbeat { sent_at, report }) => {
+            (
+                None,
+                ToGuard::Hello {
+                    protocol,
+                    role,
+                    name,
+                },
+            ) => {
+                if let Some(client) = self.slots.get_mut(index).and_then(Option::as_mut) {
+                    client.name = name;
+                }
+                self.welcome(index, protocol, role, now);
+            }
+            (Some(Role::Runner | Role::Pulse), ToGuard::Heartbeat { sent_at, report }) => {
                 self.report = Some(report);
                 // A stamp from the future gives no longer lease.
                 self.link = Link::Up {
@@ -170,7 +249,13 @@ impl Clients {
             (Some(Role::Runner), ToGuard::Trip(cause)) => {
                 inbox.signals.trip.get_or_insert(cause);
             }
-            (Some(_), ToGuard::Request(request)) => {
+            (Some(role), ToGuard::Request(request)) => {
+                let Some(client) = self.slots.get(index).and_then(Option::as_ref) else {
+                    return;
+                };
+                if let Err(holder) = self.claim.command(&client.name, role, request, now) {
+                    return self.send(index, &FromGuard::Held(holder));
+                }
                 // Room was checked before the message was taken.
                 if inbox.signals.requests.push(request).is_ok() {
                     let _ = inbox.askers.push(index);
@@ -190,7 +275,10 @@ impl Clients {
             (
                 Some(Role::Operator),
                 ToGuard::Heartbeat { .. } | ToGuard::Plan(_) | ToGuard::Trip(_),
-            ) => self.refuse(index, Refusal::NotTheRunner),
+            )
+            | (Some(Role::Pulse), ToGuard::Plan(_) | ToGuard::Trip(_)) => {
+                self.refuse(index, Refusal::NotTheRunner);
+            }
             (
                 None,
                 ToGuard::Heartbeat { .. }
@@ -215,6 +303,8 @@ impl Clients {
             self.refuse(index, Refusal::WrongProtocol);
         } else if role == Role::Runner && runner_present {
             self.refuse(index, Refusal::RunnerPresent);
+        } else if role == Role::Pulse && (self.hung_up || !runner_present) {
+            self.refuse(index, Refusal::NoRunner);
         } else {
             if let Some(client) = self.slots.get_mut(index).and_then(Option::as_mut) {
                 client.role = Some(role);
@@ -228,7 +318,14 @@ impl Clients {
 
     fn drop_client(&mut self, index: usize) {
         let gone = self.slots.get_mut(index).and_then(Option::take);
-        if gone.is_some_and(|client| client.role == Some(Role::Runner)) {
+        if gone.and_then(|client| client.role).is_some_and(is_runner) {
+            // One of its two connections is enough: what the other still holds is nobody's.
+            for slot in &mut self.slots {
+                let other = slot.as_ref().and_then(|client| client.role);
+                if other.is_some_and(is_runner) {
+                    *slot = None;
+                }
+            }
             self.link = Link::Closed;
             self.hung_up = true;
             // What it sent last and nobody has looked at yet must not move the arm.
@@ -291,46 +388,13 @@ impl Clients {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hello(path: &std::path::Path) -> Channel {
-        let channel = Channel::connect(path).unwrap();
-        let hello = ToGuard::Hello {
-            protocol: PROTOCOL,
-            role: Role::Runner,
-        };
-        let mut bytes = crate::messages::channel::buffer();
-        assert!(channel.try_send(&hello, bytes.as_mut_slice()));
-        channel
-    }
-
-    #[test]
-    fn a_runner_that_comes_as_another_dies_does_not_hide_the_death() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("guard.sock");
-        let mut clients = Clients::new(Listener::bind(&path).unwrap());
-        let mut inbox = Inbox::default();
-        let first = hello(&path);
-        clients.poll(MonoTime(1), &mut inbox);
-        assert_eq!(
-            clients.link(),
-            Link::Up {
-                heard_at: MonoTime(1)
-            }
-        );
-        drop(first);
-        let _second = hello(&path);
-        clients.poll(MonoTime(2), &mut inbox);
-        assert_eq!(clients.link(), Link::Closed);
-        let _third = hello(&path);
-        clients.poll(MonoTime(3), &mut inbox);
-        assert_eq!(
-            clients.link(),
-            Link::Up {
-                heard_at: MonoTime(3)
-            }
-        );
+/// Whether a connection is one of the runner's two.
+fn is_runner(role: Role) -> bool {
+    match role {
+        Role::Runner | Role::Pulse => true,
+        Role::Operator => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! control core does.
 
 mod audit;
+mod claim;
 mod clients;
 mod pace;
 mod port;

@@ -119,7 +119,7 @@ impl Shell {
         loop {
             realtime::sleep_until(self.pace.deadline());
             let now = realtime::now();
-            let wake = self.pace.woke(now);
+            let wake = self.pace.woke(now, realtime::asleep());
             if self.tick(now, wake) {
                 return;
             }

@@ -217,6 +217,8 @@ pub enum Refusal {
     NoParkPose,
     /// All connection slots are taken.
     Full,
+    /// Another client holds control.
+    Held,
 }
 
 impl Cause {
@@ -414,6 +416,7 @@ impl Refusal {
             Refusal::NotTheRunner => "only the runner may send that".into(),
             Refusal::NoParkPose => "the cell file has no [parking] pose".into(),
             Refusal::Full => "all connections of the guard are taken".into(),
+            Refusal::Held => "somebody else holds control".into(),
         }
     }
 }

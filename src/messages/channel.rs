@@ -18,7 +18,7 @@ use rustix::net::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{MAX_MESSAGE, decode, encode};
+use super::{MAX_MESSAGE, Name, decode, encode, name};
 
 /// What a non-blocking receive found.
 #[derive(Debug, Clone, PartialEq)]
@@ -167,6 +167,16 @@ fn seqpacket() -> io::Result<OwnedFd> {
     )?)
 }
 
+/// Who this process acts for: the user and the session, so that all that is typed in one terminal
+/// goes by one name.
+#[must_use]
+pub fn own_name() -> Name {
+    let uid = rustix::process::geteuid().as_raw();
+    let user = std::env::var("USER").unwrap_or_else(|_| format!("user {uid}"));
+    let session = rustix::process::getsid(None).map_or(0, rustix::process::Pid::as_raw_pid);
+    name(&format!("{user} in session {session}"))
+}
+
 /// The folder where controllers of this user are found: `$XDG_RUNTIME_DIR/surehand`, else a
 /// folder of the user in the system's temporary directory. Made when absent, for this user only.
 ///
@@ -229,6 +239,7 @@ mod tests {
         let hello = ToGuard::Hello {
             protocol: PROTOCOL,
             role: Role::Runner,
+            name: name("test"),
         };
         assert!(client.try_send(&hello, bytes.as_mut_slice()));
         assert_eq!(

@@ -8,16 +8,9 @@ use super::backend::{Choice, Config};
 use super::embodiment::tests::arm;
 use super::*;
 use crate::messages::Waypoints;
+use crate::so101;
 use crate::units::{JointVec, MonoTime, Rad};
 
-const SO101: [&str; 6] = [
-    "shoulder_pan",
-    "shoulder_lift",
-    "elbow_flex",
-    "wrist_flex",
-    "wrist_roll",
-    "gripper",
-];
 const CAMERAS: [&str; 2] = ["wrist", "overhead"];
 
 fn package(name: &str) -> PathBuf {
@@ -34,7 +27,7 @@ fn config(choice: Choice) -> Config {
 }
 
 fn policy(name: &str) -> Policy {
-    let arm = arm(&SO101);
+    let arm = arm(&so101::NAMES);
     let mut policy = Policy::load(&package(name), arm, &CAMERAS, &config(Choice::BuiltIn)).unwrap();
     policy.warm_up().unwrap();
     policy
@@ -122,7 +115,7 @@ fn tool_actions_start_from_the_commanded_pose() {
 fn the_state_has_its_declared_order_and_pictures_are_planes_by_name() {
     let package = Package::load(&package("circle")).unwrap();
     let mut findings = Findings::default();
-    let mut encoder = Encoder::new(&package, &arm(&SO101), &CAMERAS, &mut findings).unwrap();
+    let mut encoder = Encoder::new(&package, &arm(&so101::NAMES), &CAMERAS, &mut findings).unwrap();
     assert!(findings.into_vec().is_empty());
     let pictures = [pixels(24, 1), pixels(24, 2)];
     let observation = observe(&pictures, 24, &MEASURED, &COMMAND);
@@ -212,12 +205,15 @@ fn a_package_that_does_not_fit_the_cell_is_refused_in_one_line() {
             load("sway", arm(&["pan", "lift", "gripper"]), &CAMERAS),
             "shoulder_pan",
         ),
-        (load("sway", arm(&SO101), &["wrist"]), "\"overhead\""),
+        (load("sway", arm(&so101::NAMES), &["wrist"]), "\"overhead\""),
         (
             load("lerobot", arm(&["pan", "lift", "gripper"]), &["top"]),
             "6 values, the arm 3",
         ),
-        (load("absent", arm(&SO101), &CAMERAS), "manifest.json"),
+        (
+            load("absent", arm(&so101::NAMES), &CAMERAS),
+            "manifest.json",
+        ),
     ] {
         assert!(error.contains(words), "{error}");
         assert!(!error.contains('\n'), "{error}");
@@ -228,7 +224,7 @@ fn a_package_that_does_not_fit_the_cell_is_refused_in_one_line() {
 fn foreign_units_and_statistics_go_in_and_out() {
     // The graph hands the normalised state through; ranges are 1000…3000 about angle 0.
     let count = std::f64::consts::TAU / 4096.0;
-    let arm = arm(&SO101);
+    let arm = arm(&so101::NAMES);
     let config = config(Choice::BuiltIn);
     let mut policy = Policy::load(&package("studio"), arm, &["top"], &config).unwrap();
     policy.warm_up().unwrap();

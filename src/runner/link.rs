@@ -6,12 +6,13 @@
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::history::{History, JointSample};
-use crate::messages::channel::{Channel, Received, buffer};
+use crate::messages::channel::{Channel, Received, buffer, own_name};
 use crate::messages::{
     Cause, FromGuard, PROTOCOL, Plan, Refusal, Request, Role, RunnerReport, Status, Telemetry,
     ToGuard,
@@ -77,21 +78,7 @@ impl GuardLink {
     /// # Errors
     /// When nobody listens, or the guard refuses (another runner, another version).
     pub fn connect(path: &Path, report: RunnerReport) -> io::Result<GuardLink> {
-        let channel = Channel::connect(path)?;
-        let mut bytes = buffer();
-        let hello = ToGuard::Hello {
-            protocol: PROTOCOL,
-            role: Role::Runner,
-        };
-        channel.try_send(&hello, bytes.as_mut_slice());
-        let guard_pid = match channel.receive_within(Duration::from_secs(1), bytes.as_mut_slice()) {
-            Received::Message(FromGuard::Welcome { pid }) => pid,
-            Received::Message(FromGuard::Refused(refusal)) => {
-                let names = crate::messages::Names::NONE;
-                return Err(io::Error::other(refusal.text(&names)));
-            }
-            _ => return Err(io::Error::other("the guard gave no answer")),
-        };
+        let (channel, guard_pid) = introduce(path, Role::Runner)?;
         let shared = Arc::new(Shared {
             channel,
             inbox: Mutex::new(Inbox {
@@ -104,15 +91,22 @@ impl GuardLink {
             report: Mutex::new(report),
             closing: AtomicBool::new(false),
         });
+        let (beats, begun) = sync_channel(1);
+        let guard = path.to_owned();
+        let beating = move |shared: &Shared| heartbeat(shared, &guard, &beats);
         let threads = vec![
-            spawn("heartbeat", &shared, heartbeat)?,
+            spawn("heartbeat", &shared, beating)?,
             spawn("telemetry", &shared, receive)?,
         ];
-        Ok(GuardLink {
+        let link = GuardLink {
             shared,
             threads,
             guard_pid,
-        })
+        };
+        begun
+            .recv()
+            .unwrap_or_else(|_| Err(io::Error::other("the heartbeat has ended")))?;
+        Ok(link)
     }
 
     /// Offers a plan. Whether it was admitted is told by the telemetry.
@@ -125,6 +119,14 @@ impl GuardLink {
         self.shared
             .channel
             .try_send(&ToGuard::Trip(cause), buffer().as_mut_slice());
+    }
+
+    /// Tells the guard to end, which begins with a stop, without waiting for its answer.
+    pub fn end(&self) {
+        self.shared.channel.try_send(
+            &ToGuard::Request(Request::Shutdown),
+            buffer().as_mut_slice(),
+        );
     }
 
     /// Asks for something and waits for the answer, at most `timeout`.
@@ -223,9 +225,43 @@ fn spawn(
         .spawn(move || body(&shared))
 }
 
-fn heartbeat(shared: &Shared) {
+/// Connects to the guard at `path` as `role`; the guard's process id.
+fn introduce(path: &Path, role: Role) -> io::Result<(Channel, u32)> {
+    let channel = Channel::connect(path)?;
+    let mut bytes = buffer();
+    let hello = ToGuard::Hello {
+        protocol: PROTOCOL,
+        role,
+        name: own_name(),
+    };
+    channel.try_send(&hello, bytes.as_mut_slice());
+    match channel.receive_within(Duration::from_secs(1), bytes.as_mut_slice()) {
+        Received::Message(FromGuard::Welcome { pid }) => Ok((channel, pid)),
+        Received::Message(FromGuard::Refused(refusal)) => {
+            let names = crate::messages::Names::NONE;
+            Err(io::Error::other(refusal.text(&names)))
+        }
+        _ => Err(io::Error::other("the guard gave no answer")),
+    }
+}
+
+/// Renews the lease on a connection that closes with this very thread. When the process is killed,
+/// the thread goes at once, and the guard knows; the rest of a process with a policy in it takes
+/// tens of milliseconds to be taken apart, and its other files are closed after that.
+fn heartbeat(shared: &Shared, guard: &Path, begun: &SyncSender<io::Result<()>>) {
     // Refused is fine: the guard's lease is longer on such a machine.
     let _ = realtime::set_fifo(HEARTBEAT_PRIORITY);
+    // So is this: then a death is seen once the whole process is gone.
+    let _ = realtime::own_files();
+    let pulse = match introduce(guard, Role::Pulse) {
+        Ok((pulse, _)) => pulse,
+        Err(error) => {
+            // Nobody waits any more when the connection was given up meanwhile.
+            let _ = begun.send(Err(error));
+            return;
+        }
+    };
+    let _ = begun.send(Ok(()));
     let mut bytes = buffer();
     let mut next = realtime::now();
     while !shared.closing.load(Ordering::Relaxed) {
@@ -233,7 +269,7 @@ fn heartbeat(shared: &Shared) {
             report: locked(&shared.report).clone(),
             sent_at: realtime::now(),
         };
-        shared.channel.try_send(&heartbeat, bytes.as_mut_slice());
+        pulse.try_send(&heartbeat, bytes.as_mut_slice());
         next = MonoTime(next.0 + realtime::nanos(HEARTBEAT)).max(realtime::now());
         realtime::sleep_until(next);
     }
@@ -261,6 +297,7 @@ fn receive(shared: &Shared) {
                     FromGuard::Telemetry(telemetry) => inbox.history.push(telemetry),
                     FromGuard::Done(request) => inbox.answers.push(Ok(request)),
                     FromGuard::Refused(refusal) => inbox.answers.push(Err(refusal)),
+                    FromGuard::Held(_) => inbox.answers.push(Err(Refusal::Held)),
                     FromGuard::Status(status) => inbox.status = Some(Box::new(status)),
                     FromGuard::Welcome { .. } => {}
                 }

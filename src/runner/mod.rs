@@ -13,7 +13,7 @@ mod policy_arm;
 mod setup;
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -73,6 +73,20 @@ pub struct Runner {
     report: RunnerReport,
     /// Keeps the cameras' tasks running.
     _runtime: tokio::runtime::Runtime,
+}
+
+/// Ends the controller from any thread, whatever the runner is doing: the arm stops at once.
+#[derive(Debug, Clone)]
+pub struct Stopper {
+    link: SharedLink,
+}
+
+impl Stopper {
+    /// Tells the guard to stop the arm and end; waits for nothing.
+    pub fn end(&self) {
+        let link = Arc::clone(&self.link.lock().unwrap_or_else(PoisonError::into_inner));
+        link.end();
+    }
 }
 
 impl Runner {
@@ -155,6 +169,14 @@ impl Runner {
         Ok((link, planner, plan, report, runtime))
     }
 
+    /// What stops the arm at once.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper {
+            link: Arc::clone(&self.link),
+        }
+    }
+
     /// The guard's process id.
     #[must_use]
     pub fn guard_pid(&self) -> u32 {
@@ -197,7 +219,12 @@ impl Runner {
         told_to_end: &AtomicBool,
         events: &mut dyn FnMut(Event),
     ) -> Result<Summary, RunError> {
-        let outcome = self.engage().and_then(|()| {
+        let engaged = match self.engage() {
+            // A signal has stopped the arm meanwhile, which is no failure.
+            Err(_) if told_to_end.load(Ordering::Relaxed) => Ok(()),
+            engaged => engaged,
+        };
+        let outcome = engaged.and_then(|()| {
             let planner = &self.planner;
             let mut arm = WatchedArm {
                 guard: &mut self.guard,

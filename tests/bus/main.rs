@@ -4,6 +4,8 @@
 
 mod allocations;
 mod arm;
+#[path = "../common/so101.rs"]
+mod so101;
 
 use std::io::Read;
 use std::path::Path;
@@ -23,22 +25,16 @@ use surehand::units::{JointVec, MonoTime, Rad, RadPerSec, RadPerSec2, RadPerSec3
 use surehand_sim::faults::Fault;
 
 pub(crate) const BAUD: u32 = 1_000_000;
-/// The joints as published: name, limits.
-const JOINTS: [(&str, f64, f64); 6] = [
-    ("shoulder_pan", -1.91986, 1.91986),
-    ("shoulder_lift", -1.74533, 1.74533),
-    ("elbow_flex", -1.69, 1.69),
-    ("wrist_flex", -1.65806, 1.65806),
-    ("wrist_roll", -2.74385, 2.84121),
-    ("gripper", -0.174533, 1.74533),
-];
 
 pub(crate) fn calibration() -> Calibration {
-    let spans = JOINTS.map(|(name, lower, upper)| JointSpan {
-        name,
-        lower: Rad(lower),
-        upper: Rad(upper),
-    });
+    let limits = so101::NAMES.into_iter().zip(so101::LIMITS);
+    let spans: Vec<JointSpan> = limits
+        .map(|(name, (lower, upper))| JointSpan {
+            name,
+            lower: Rad(lower),
+            upper: Rad(upper),
+        })
+        .collect();
     Calibration::load(Path::new("calibration/so101-sim.json"), &spans).unwrap()
 }
 
@@ -53,7 +49,7 @@ fn soon() -> MonoTime {
 
 /// The limiter standing at `pose`: the only way to a command.
 fn standing_at(pose: [f64; 6]) -> JointCommand {
-    let limits = JOINTS.map(|(_, lower, upper)| JointLimits {
+    let limits = so101::LIMITS.map(|(lower, upper)| JointLimits {
         lower: Rad(lower),
         upper: Rad(upper),
         velocity: RadPerSec(1.0),

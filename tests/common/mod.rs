@@ -7,7 +7,10 @@
     reason = "a harness that each test file uses a part of; a test may panic"
 )]
 
+pub mod braking;
 pub mod motion;
+pub mod operator;
+pub mod threads;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -146,7 +149,7 @@ static ONE_CELL: Mutex<()> = Mutex::new(());
 
 /// The simulated arm in a process of its own.
 pub struct Sim {
-    _process: Events,
+    process: Events,
     _turn: MutexGuard<'static, ()>,
     pub pty: PathBuf,
     pub http: String,
@@ -160,17 +163,24 @@ impl Sim {
         Sim {
             pty: ready["pty"].as_str().expect("a pty").into(),
             http: ready["http"].as_str().expect("an address").into(),
-            _process: process,
+            process,
             _turn: turn,
         }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
     }
 
     pub fn state(&self) -> Value {
         get(&self.http, "/state")
     }
 
-    pub fn fault(&self, fault: &Value) {
-        request(&self.http, "POST", "/faults", &fault.to_string()).expect("a fault is taken");
+    /// Strikes with `fault`; when it took effect.
+    pub fn fault(&self, fault: &Value) -> u64 {
+        let taken = request(&self.http, "POST", "/faults", &fault.to_string());
+        let taken = taken.expect("a fault is taken");
+        taken["t_ns"].as_u64().expect("when it took effect")
     }
 
     pub fn clear_faults(&self) {
@@ -194,6 +204,25 @@ impl Sim {
             assert!(Instant::now() < deadline, "it never stands: {speeds:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Waits until joint `index` is at a position and a speed that `wanted` likes.
+    pub fn wait_joint(&self, index: usize, wanted: impl Fn(f64, f64) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let joint = &self.state()["joints"][index];
+            let number = |key: &str| joint[key].as_f64().expect("a number");
+            if wanted(number("position"), number("velocity")) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "never there: {joint}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// All frames since `since_ns`.
+    pub fn wire(&self, since_ns: u64) -> Vec<Frame> {
+        frames(&get(&self.http, &format!("/wire?since_ns={since_ns}")))
     }
 
     /// The goals written since `since_ns`.
@@ -224,33 +253,57 @@ fn field(state: &Value, key: &str) -> Vec<f64> {
         .collect()
 }
 
+/// One frame on the line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame {
+    pub t_ns: u64,
+    /// From the host; else from a servo.
+    pub from_host: bool,
+    pub bytes: Vec<u8>,
+}
+
+/// The frames of a wire trace.
+pub fn frames(wire: &Value) -> Vec<Frame> {
+    let frames = wire.as_array().expect("a list of frames").iter();
+    frames
+        .map(|frame| Frame {
+            t_ns: frame["t_ns"].as_u64().expect("a time"),
+            from_host: frame["dir"] == "host",
+            bytes: hex(frame["hex"].as_str().expect("bytes")),
+        })
+        .collect()
+}
+
 /// One goal write as the servos got it, counts by servo id from 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Goals {
     pub t_ns: u64,
+    /// When the servos were asked where they are, in the same tick: its beginning.
+    pub tick_ns: u64,
     pub counts: Vec<i32>,
 }
 
 /// The goal writes (sync write of register 42, two bytes) in a wire trace.
 pub fn goals(wire: &Value) -> Vec<Goals> {
-    wire.as_array()
-        .expect("a list of frames")
-        .iter()
-        .filter(|frame| frame["dir"] == "host")
-        .filter_map(|frame| {
-            let bytes = hex(frame["hex"].as_str()?);
-            let is_goal = bytes.get(4) == Some(&0x83)
-                && bytes.get(5) == Some(&42)
-                && bytes.get(6) == Some(&2);
-            is_goal.then(|| Goals {
-                t_ns: frame["t_ns"].as_u64().expect("a time"),
+    let mut tick_ns = 0;
+    let mut goals = Vec::new();
+    for Frame { t_ns, bytes, .. } in frames(wire).into_iter().filter(|it| it.from_host) {
+        match bytes.get(4..7) {
+            Some([0x82, 56, _]) => tick_ns = t_ns,
+            Some([0x83, 42, 2]) => goals.push(Goals {
+                t_ns,
+                tick_ns,
                 counts: bytes[7..bytes.len() - 1]
                     .chunks_exact(3)
                     .map(|entry| i32::from(entry[1]) | i32::from(entry[2]) << 8)
                     .collect(),
-            })
-        })
-        .collect()
+            }),
+            _ => {}
+        }
+    }
+    // The first may belong to a reading before the trace.
+    goals.retain(|goal: &Goals| goal.tick_ns > 0);
+    goals
 }
 
 fn hex(text: &str) -> Vec<u8> {
@@ -270,10 +323,16 @@ pub struct Controller {
 impl Controller {
     /// `surehand run` on `cell` with more arguments.
     pub fn run(cell: &Path, args: &[&str]) -> Controller {
+        Controller::run_in(cell, args, &[])
+    }
+
+    /// As [`Controller::run`], with variables in its environment.
+    pub fn run_in(cell: &Path, args: &[&str], environment: &[(&str, &str)]) -> Controller {
         let socket = cell.with_extension("sock");
         let mut command = surehand();
         command.arg("run").arg(cell).arg("--json").arg("--socket");
         command.arg(&socket).args(args);
+        command.envs(environment.iter().copied());
         Controller::ready(Events::start(&mut command))
     }
 

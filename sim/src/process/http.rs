@@ -198,8 +198,11 @@ async fn inject(
     let t_ns = shared
         .ask(move |core| {
             fault.check(&core.plant.ids(), &core.plant.cameras())?;
+            // The moment it takes effect, not the moment it had to wait for the line.
+            let mut bank = lock(&core.bank);
             let now_ns = super::schedule::now_ns();
-            lock(&core.bank).suffer(&fault, now_ns);
+            bank.suffer(&fault, now_ns);
+            drop(bank);
             cameras.suffer(&fault, now_ns);
             Ok::<u64, crate::faults::FaultError>(now_ns)
         })

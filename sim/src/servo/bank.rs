@@ -186,9 +186,12 @@ impl Bank {
         for servo in self.listening(id, now_ns) {
             // Id and return delay as they were when the request came: it may change them.
             let (name, delay_ns) = (servo.id(), servo.return_delay_ns());
-            let Some(params) = servo.answer(instruction, id == BROADCAST) else {
+            let Some(mut params) = servo.answer(instruction, id == BROADCAST) else {
                 continue;
             };
+            if now_ns < servo.afflictions.zeros_until_ns {
+                params.fill(0);
+            }
             if servo.mute(now_ns) {
                 continue;
             }
@@ -262,6 +265,9 @@ impl Bank {
             Fault::Voltage { volts } => self.forced_volts = Some(volts),
             Fault::Silence { id, for_ms } => {
                 self.afflict(id, |it| it.silent_until_ns = ends_at(now_ns, for_ms));
+            }
+            Fault::Zeros { id, for_ms } => {
+                self.afflict(id, |it| it.zeros_until_ns = ends_at(now_ns, for_ms));
             }
             Fault::DelayReply { id, ms, count } => {
                 self.afflict(id, |it| it.late = Some((count, (ms * 1e6) as u64)));

@@ -48,6 +48,8 @@ pub struct Servo {
 pub(super) struct Afflictions {
     /// Answers nothing before this time.
     pub(super) silent_until_ns: u64,
+    /// Answers zeros before this time.
+    pub(super) zeros_until_ns: u64,
     /// Answers this many times late, by this many ns.
     pub(super) late: Option<(u32, u64)>,
     /// Answers under another servo's id.

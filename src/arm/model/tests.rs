@@ -5,20 +5,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::arm::chain::Jacobian;
+use crate::so101;
 
 const SO101: &str = include_str!("../../../urdf/so101.urdf");
 
 fn spec() -> ArmSpec {
-    let names = [
-        "shoulder_pan",
-        "shoulder_lift",
-        "elbow_flex",
-        "wrist_flex",
-        "wrist_roll",
-        "gripper",
-    ];
     ArmSpec {
-        joints: names
+        joints: so101::NAMES
             .into_iter()
             .map(|name| JointSpec {
                 name: name.into(),

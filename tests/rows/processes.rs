@@ -1,0 +1,240 @@
+//! Processes that die, freeze, are held up or deprived: rows 1 to 16, but for what is only struck
+//! and measured.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::common::braking::QUICK;
+use crate::common::motion::{STOPPING, moving, settle};
+use crate::common::threads::Held;
+use crate::common::{Goals, Sim, now_ns, root, send_signal};
+use crate::strike::{holds, swinging};
+
+/// What two goals in a row may be apart, counts, at the cell's speed limit of 3 rad/s.
+fn largest_step() -> f64 {
+    3.0 * QUICK.period / crate::common::motion::COUNT + 1.0
+}
+
+/// Goals of every joint go on from each other without a jump.
+pub fn assert_no_jump(goals: &[Goals]) {
+    for pair in goals.windows(2) {
+        for (before, after) in pair[0].counts.iter().zip(&pair[1].counts) {
+            let step = f64::from((after - before).abs());
+            assert!(step <= largest_step(), "{pair:?}");
+        }
+    }
+}
+
+#[test]
+fn heartbeats_without_plans_stop_the_arm_when_the_plan_is_over() {
+    let sim = Sim::start(30);
+    let folder = tempfile::tempdir().unwrap();
+    let controller = moving(&sim, folder.path(), 1, false);
+    let held = Held::thread(controller.runner_pid, "planner");
+    let status = controller.wait_status("stopped", |s| s["mode"] == "stopped");
+    let cause = status["cause"].as_str().unwrap();
+    assert!(cause.contains("ran out"), "{cause}");
+    assert_eq!(status["runner_pid"], controller.runner_pid, "it is heard");
+    holds(&sim);
+    drop(held);
+    let standing = sim.positions();
+    settle();
+    assert!((sim.positions()[0] - standing[0]).abs() < 0.01);
+}
+
+#[test]
+fn late_inference_coasts_on_the_plan() {
+    let sim = Sim::start(31);
+    let folder = tempfile::tempdir().unwrap();
+    let controller = swinging(&sim, folder.path(), 0, false, true);
+    let since = now_ns();
+    // Once a little, then for three plans in a row: the plan lasts for sixteen.
+    for late in [80, 220] {
+        let held = Held::thread(controller.runner_pid, "planner");
+        std::thread::sleep(Duration::from_millis(late));
+        drop(held);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let status = controller.status();
+    assert_eq!(status["mode"], "running", "{}", status["cause"]);
+    assert_eq!(status["plan"]["starved"], 0);
+    let goals = sim.goals(since);
+    assert!(goals.len() > 100, "{} goals", goals.len());
+    assert_no_jump(&goals);
+}
+
+#[test]
+fn a_second_ctrl_c_does_not_shorten_the_stop() {
+    let sim = Sim::start(32);
+    let folder = tempfile::tempdir().unwrap();
+    let mut controller = moving(&sim, folder.path(), 2, false);
+    let since = now_ns();
+    for _ in 0..5 {
+        assert!(send_signal(controller.runner_pid, Signal::INT));
+        std::thread::sleep(Duration::from_millis(7));
+    }
+    let exit = controller.events.wait_exit(Duration::from_secs(10));
+    assert_eq!(exit.code(), Some(1));
+    let goals = sim.goals(since);
+    assert_no_jump(&goals);
+    let (before, last) = (&goals[goals.len() - 2], &goals[goals.len() - 1]);
+    assert_eq!(before.counts, last.counts, "the last goals stand");
+    holds(&sim);
+}
+
+#[test]
+fn both_killed_leave_an_arm_that_stops_by_itself() {
+    let sim = Sim::start(60);
+    let folder = tempfile::tempdir().unwrap();
+    let controller = moving(&sim, folder.path(), 3, false);
+    let before = sim.positions();
+    assert!(send_signal(controller.runner_pid, Signal::KILL));
+    assert!(send_signal(controller.guard_pid, Signal::KILL));
+    settle();
+    let after = sim.positions();
+    // What it covered before the signals arrived, and the stopping distance.
+    let travel = (after[0] - before[0]).abs();
+    assert!(travel < STOPPING + 0.05, "it travelled {travel} rad");
+    holds(&sim);
+}
+
+/// Programs that do nothing but use a processor each; gone when dropped.
+struct Hogs(Vec<Child>);
+
+impl Hogs {
+    fn start() -> Hogs {
+        let cores = std::thread::available_parallelism().unwrap().get();
+        let hog = |_| {
+            let mut command = Command::new("sh");
+            command
+                .args(["-c", "while :; do :; done"])
+                .stdin(Stdio::null());
+            command.spawn().unwrap()
+        };
+        Hogs((0..cores).map(hog).collect())
+    }
+}
+
+impl Drop for Hogs {
+    fn drop(&mut self) {
+        for hog in &mut self.0 {
+            let _ = hog.kill();
+            let _ = hog.wait();
+        }
+    }
+}
+
+#[test]
+fn hogs_on_every_core_hold_up_no_wake_up_and_a_stop_has_its_cause() {
+    let sim = Sim::start(33);
+    let folder = tempfile::tempdir().unwrap();
+    let controller = swinging(&sim, folder.path(), 0, false, true);
+    let hogs = Hogs::start();
+    let since = now_ns();
+    std::thread::sleep(Duration::from_secs(2));
+    let status = controller.status();
+    drop(hogs);
+    let cause = status["cause"].as_str().unwrap_or_default();
+    // A pty's bytes pass through a kernel thread of ordinary priority, which the hogs hold up: what
+    // comes of that is a stop with its cause.
+    let named = [
+        "missed",
+        "did not answer",
+        "another id",
+        "silent",
+        "replaced",
+        "ran out",
+    ];
+    assert!(
+        status["mode"] == "running" || named.iter().any(|word| cause.contains(word)),
+        "{cause}; it said:\n{}",
+        controller.events.said()
+    );
+    // The loop itself wakes up on time, which without its priority it would not.
+    if status["realtime"] == true {
+        let late = status["tick"]["lateness_us"]["p50"].as_f64().unwrap();
+        assert!(late < 500.0, "it wakes up {late} µs late");
+    }
+    assert_no_jump(&sim.goals(since));
+}
+
+#[test]
+fn a_stalled_loop_writes_no_burst_of_goals() {
+    let sim = Sim::start(34);
+    let folder = tempfile::tempdir().unwrap();
+    let controller = moving(&sim, folder.path(), 4, true);
+    assert!(send_signal(controller.guard_pid, Signal::STOP));
+    std::thread::sleep(Duration::from_millis(50));
+    let woken = now_ns();
+    assert!(send_signal(controller.guard_pid, Signal::CONT));
+    let status = controller.wait_status("stopped", |s| s["mode"] == "stopped");
+    assert!(
+        status["cause"].as_str().unwrap().contains("missed"),
+        "{status}"
+    );
+    let goals = sim.goals(woken);
+    let soon = goals.iter().filter(|goal| goal.t_ns < woken + 50_000_000);
+    // Ten periods passed while it stood still, and ten since.
+    assert!(soon.count() <= 12, "a burst after waking");
+    assert_no_jump(&goals);
+}
+
+#[test]
+fn everybody_frozen_together_wakes_up_latched_and_still() {
+    let sim = Sim::start(35);
+    let folder = tempfile::tempdir().unwrap();
+    let controller = moving(&sim, folder.path(), 5, true);
+    let all = [controller.runner_pid, controller.guard_pid, sim.pid()];
+    for pid in all {
+        assert!(send_signal(pid, Signal::STOP));
+    }
+    std::thread::sleep(Duration::from_millis(1500));
+    for pid in all.iter().rev() {
+        assert!(send_signal(*pid, Signal::CONT));
+    }
+    let woken = now_ns();
+    let status = controller.wait_status("stopped", |s| s["mode"] == "stopped");
+    assert_eq!(status["latched"], true);
+    settle();
+    let goals = sim.goals(woken);
+    let (first, last) = (&goals[0], &goals[goals.len() - 1]);
+    let way = f64::from((last.counts[0] - first.counts[0]).abs());
+    let way = way * crate::common::motion::COUNT;
+    assert!(way < STOPPING + 0.02, "it went on for {way} rad");
+    holds(&sim);
+}
+
+#[test]
+fn the_wall_clock_is_read_by_nothing_that_controls() {
+    // What may name a file or a log line by the date; nothing here decides about motion.
+    let wall = [
+        "SystemTime",
+        "UNIX_EPOCH",
+        "Realtime",
+        "CLOCK_REALTIME",
+        "chrono",
+        "utcnow",
+    ];
+    let mut folders = vec![root().join("src")];
+    let mut looked = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            looked += 1;
+            let text = std::fs::read_to_string(&path).unwrap();
+            for word in wall {
+                assert!(!text.contains(word), "{}: {word}", path.display());
+            }
+        }
+    }
+    assert!(
+        looked > 50,
+        "the sources are somewhere else: {looked} files"
+    );
+}
