@@ -195,13 +195,14 @@ impl Observer {
                         );
                     }
                 }
-                Request::Start if granted => {
+                Request::Start | Request::StartHeld if granted => {
                     self.started_at = inputs.now;
                     self.plan = None;
                 }
                 Request::Reset
                 | Request::Enable
                 | Request::Start
+                | Request::StartHeld
                 | Request::Pause
                 | Request::Park
                 | Request::Release => {}
@@ -258,7 +259,7 @@ impl Observer {
                 format!("{:?} became {:?}", self.cause, step.cause),
             );
         }
-        let started = granted(Request::Start);
+        let started = granted(Request::Start) || granted(Request::StartHeld);
         if after == Mode::Running && before != Mode::Running && !started {
             return broken("only a start begins motion", from_to());
         }

@@ -4,7 +4,9 @@
 //! comes from the seed, so that a seed is all that a replay needs.
 
 use surehand::arm::Space;
-use surehand::control::{Core, CoreConfig, Inputs, JointCommand, Signals, Step, Torque, TorqueAct};
+use surehand::control::{
+    Core, CoreConfig, Inputs, JointCommand, SafetyInputs, Signals, Step, Torque, TorqueAct,
+};
 use surehand::messages::{Cause, Mode};
 use surehand::units::MonoTime;
 
@@ -175,6 +177,8 @@ impl World {
             missed,
             joints: self.line.read()?,
             restarted: self.line.restarted(),
+            safety: SafetyInputs::default(),
+            hold: None,
             link,
             plan,
             signals,

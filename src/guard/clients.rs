@@ -5,6 +5,7 @@
 //!
 //! Real time: accepting, receiving and sending neither block nor allocate.
 
+use super::holder::Holder;
 use crate::control::{Link, Signals};
 use crate::messages::channel::{Channel, Listener, Received};
 use crate::messages::{
@@ -41,6 +42,7 @@ pub(super) struct Clients {
     listener: Listener,
     slots: [Option<Client>; SLOTS],
     link: Link,
+    holder: Holder,
     /// A runner's connection closed in this poll.
     hung_up: bool,
     report: Option<RunnerReport>,
@@ -58,6 +60,7 @@ impl Clients {
             listener,
             slots: [const { None }; SLOTS],
             link: Link::Absent,
+            holder: Holder::default(),
             hung_up: false,
             report: None,
             plan: Box::new(None),
@@ -70,6 +73,12 @@ impl Clients {
     #[must_use]
     pub(super) fn link(&self) -> Link {
         self.link
+    }
+
+    /// When the operator who holds the arm running last said so.
+    #[must_use]
+    pub(super) fn hold(&self) -> Option<MonoTime> {
+        self.holder.heard_at()
     }
 
     /// What the connected runner said last; `None` when none is connected.
@@ -170,7 +179,17 @@ impl Clients {
             (Some(Role::Runner), ToGuard::Trip(cause)) => {
                 inbox.signals.trip.get_or_insert(cause);
             }
+            (Some(Role::Operator), ToGuard::Hold { sent_at }) => {
+                if let Err(refusal) = self.holder.hold(index, sent_at, now) {
+                    self.refuse(index, refusal);
+                }
+            }
             (Some(_), ToGuard::Request(request)) => {
+                if request == Request::StartHeld
+                    && let Err(refusal) = self.holder.may_start(index)
+                {
+                    return self.refuse(index, refusal);
+                }
                 // Room was checked before the message was taken.
                 if inbox.signals.requests.push(request).is_ok() {
                     let _ = inbox.askers.push(index);
@@ -197,8 +216,10 @@ impl Clients {
                 | ToGuard::Plan(_)
                 | ToGuard::Trip(_)
                 | ToGuard::Request(_)
+                | ToGuard::Hold { .. }
                 | ToGuard::Status,
             )
+            | (Some(Role::Runner), ToGuard::Hold { .. })
             | (Some(_), ToGuard::Hello { .. }) => self.refuse(index, Refusal::WrongProtocol),
         }
     }
@@ -228,6 +249,7 @@ impl Clients {
 
     fn drop_client(&mut self, index: usize) {
         let gone = self.slots.get_mut(index).and_then(Option::take);
+        self.holder.left(index);
         if gone.is_some_and(|client| client.role == Some(Role::Runner)) {
             self.link = Link::Closed;
             self.hung_up = true;

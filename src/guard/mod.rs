@@ -6,9 +6,12 @@
 
 mod audit;
 mod clients;
+mod holder;
+mod inputs;
 mod pace;
 mod port;
 mod recent;
+mod relay;
 pub mod settings;
 mod shell;
 mod status;
