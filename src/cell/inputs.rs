@@ -2,7 +2,7 @@
 //!
 //! Plain data, complete and in range. Never opens a device: the guard does.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::messages::InputRole;
@@ -57,6 +57,19 @@ pub enum Lines {
         /// The files.
         lines: Vec<PathBuf>,
     },
+}
+
+impl Lines {
+    /// The devices and files it is read from.
+    #[must_use]
+    pub fn paths(&self) -> Vec<&Path> {
+        match self {
+            Lines::Gpio { chip, .. } => vec![chip],
+            Lines::Modem { port, .. } => port.iter().map(PathBuf::as_path).collect(),
+            Lines::Hid { device, .. } => vec![device],
+            Lines::Simulated { lines } => lines.iter().map(PathBuf::as_path).collect(),
+        }
+    }
 }
 
 /// Where a closed contact leads a GPIO line.

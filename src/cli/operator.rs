@@ -148,9 +148,13 @@ impl Guard {
     /// The controller's status.
     pub(super) fn status(&mut self) -> Result<Status, Failure> {
         self.send(&ToGuard::Status);
-        match self.receive() {
-            Some(FromGuard::Status(status)) => Ok(status),
-            _ => Err(no_answer()),
+        loop {
+            match self.receive() {
+                Some(FromGuard::Status(status)) => return Ok(status),
+                // The answer to something before.
+                Some(_) => {}
+                None => return Err(no_answer()),
+            }
         }
     }
 

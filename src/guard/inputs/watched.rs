@@ -21,7 +21,7 @@ const EVERY: Duration = Duration::from_millis(2);
 const STALE: Duration = Duration::from_millis(20);
 
 /// What the thread saw: a time in nanoseconds, and the level in the lowest two bits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     seen: AtomicU64,
     closing: AtomicBool,
@@ -33,7 +33,11 @@ pub(super) struct Watched(Arc<Shared>);
 impl Watched {
     /// Reads `channel` in a thread at SCHED_FIFO `priority`, where that is granted.
     pub(super) fn start(mut channel: impl Channel + 'static, priority: i32) -> io::Result<Watched> {
-        let shared = Arc::new(Shared::default());
+        let now = realtime::now();
+        let shared = Arc::new(Shared {
+            seen: AtomicU64::new(pack(now, channel.level(now))),
+            closing: AtomicBool::new(false),
+        });
         let thread = Arc::clone(&shared);
         std::thread::Builder::new()
             .name("input".into())
