@@ -4,13 +4,12 @@
 //! comes from the seed, so that a seed is all that a replay needs.
 
 use surehand::arm::Space;
-use surehand::control::{
-    Core, CoreConfig, Inputs, JointCommand, SafetyInputs, Signals, Step, Torque, TorqueAct,
-};
+use surehand::control::{Core, CoreConfig, Inputs, JointCommand, Signals, Step, Torque, TorqueAct};
 use surehand::messages::{Cause, Mode};
 use surehand::units::MonoTime;
 
 use crate::beat::Beat;
+use crate::buttons::Buttons;
 use crate::cell::Cell;
 use crate::digest::Digest;
 use crate::fault::{Fault, Schedule};
@@ -116,6 +115,7 @@ struct World {
     operator: Operator,
     faults: Schedule,
     beat: Beat,
+    buttons: Buttons,
     now: MonoTime,
     mode: Mode,
     digest: Digest,
@@ -134,7 +134,9 @@ impl World {
         } else {
             (Cause::Boot, Torque::Off)
         };
-        let config = cell.config;
+        let buttons = Buttons::new(rng.fork());
+        let mut config = cell.config;
+        config.hold_to_run = buttons.hold_to_run();
         let core = Core::new(config.clone(), boot, torque).map_err(|error| error.to_string())?;
         Ok(World {
             observer: Observer::new(&config, &cell.space, boot, torque),
@@ -144,6 +146,7 @@ impl World {
             runner: Runner::new(rng.fork(), BEGIN, config.lease),
             operator: Operator::new(rng.fork(), BEGIN),
             beat: Beat::new(rng.fork(), BEGIN, config.period),
+            buttons,
             rng: rng.fork(),
             config,
             space: cell.space,
@@ -168,6 +171,7 @@ impl World {
             self.strike(fault, &mut signals);
         }
         self.operator.ask(now.0, self.mode, &mut signals);
+        let hold = self.buttons.hold(now, self.mode, &mut signals);
         let command = self.core.positions();
         let (link, plan) =
             self.runner
@@ -177,8 +181,8 @@ impl World {
             missed,
             joints: self.line.read()?,
             restarted: self.line.restarted(),
-            safety: SafetyInputs::default(),
-            hold: None,
+            safety: self.buttons.read(now),
+            hold,
             link,
             plan,
             signals,
@@ -201,6 +205,7 @@ impl World {
         self.line.strike(fault);
         self.runner.strike(fault, now);
         self.beat.strike(fault, now);
+        self.buttons.strike(fault, now);
         match fault {
             Fault::GuardDies { span } => self.succession = Some((span, Cause::GuardReplaced)),
             Fault::Signal => signals.told_to_end = true,
