@@ -233,7 +233,7 @@ impl Fault {
             23 => Fault::WireBroken { span },
             24 => Fault::LetGo { span },
             25 => Fault::HolderDies,
-            26 => Fault::HolderFreezes { span },
+            26 => Fault::HolderFreezes { span: 2 * span },
             _ => Fault::Signal,
         }
     }
