@@ -3,7 +3,7 @@
 //! Never asks the code under test whether it was right.
 
 use surehand::control::{CoreConfig, Inputs, JointCommand, Relay, Step, TorqueAct};
-use surehand::messages::{Mode, Request};
+use surehand::messages::{Mode, Request, Rung};
 use surehand::units::MonoTime;
 
 use crate::motion::{Broken, broken};
@@ -110,12 +110,16 @@ impl Touch {
         asked: bool,
     ) -> Result<(), Broken> {
         let before = std::mem::replace(&mut self.relay, step.relay);
-        let takes = inputs.safety.pressed.is_some() && step.mode == Mode::Stopped;
+        let pressed = inputs.safety.pressed.is_some() && step.mode == Mode::Stopped;
+        let takes = pressed || step.rung == Rung::CutPower;
         let told = || format!("{before:?}, then {:?} in {}", step.relay, step.mode);
         match (before, step.relay) {
-            (_, Relay::Hold) if takes => broken("a pressed stop takes motor power", told()),
+            (_, Relay::Hold) if takes => broken(
+                "a stop that is pressed or comes to nothing takes motor power",
+                told(),
+            ),
             (Relay::Hold, Relay::Drop) if !takes => broken(
-                "motor power goes for a pressed stop, at a standstill",
+                "motor power goes for nothing less, and for a press at a standstill",
                 told(),
             ),
             (Relay::Drop, Relay::Hold) if !asked => {
