@@ -7,9 +7,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod inputs;
 mod load;
 mod parse;
 
+pub use inputs::{Contact, InputSection, Lines, ModemLine, Pull, RelayLine, RelaySection};
 pub use load::{Arm, Narrowed};
 pub use parse::CellError;
 
@@ -37,6 +39,10 @@ pub struct Cell {
     pub workspace: Space,
     /// Where the arm is put away, when the cell has such a place.
     pub parking: Option<ParkingSection>,
+    /// Emergency stops and enabling switches, in the order of their names.
+    pub inputs: Vec<InputSection>,
+    /// The relay that gives motor power, when the guard has one.
+    pub relay: Option<RelaySection>,
     /// The cameras, in the order of their names.
     pub cameras: Vec<CameraSection>,
     /// The jobs, in the order of their names.
@@ -88,6 +94,8 @@ pub struct LoopSection {
     pub lease_without_realtime: Duration,
     /// Whether to run at full speed where real-time priority is refused.
     pub allow_without_realtime: bool,
+    /// Whether the arm runs only while an operator holds it running.
+    pub hold_to_run: bool,
     /// The oldest frames a plan may come from.
     pub max_plan_age: Duration,
     /// How long a new plan cross-fades in.

@@ -17,11 +17,13 @@ pub use cause::{Cause, Names, Refusal};
 pub use mode::{Mode, Rung};
 
 /// Both ends must speak the same version; a `Hello` with another one is refused.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 /// The most waypoints one plan may have (a LeRobot ACT chunk is 100).
 pub const MAX_WAYPOINTS: usize = 128;
 /// The most cameras one cell may have.
 pub const MAX_CAMERAS: usize = 4;
+/// The most safety inputs one cell may have.
+pub const MAX_INPUTS: usize = 8;
 /// A buffer of this size holds every message.
 pub const MAX_MESSAGE: usize = 16 * 1024;
 
@@ -125,6 +127,8 @@ pub enum Request {
     Enable,
     /// Follow plans: `Holding` → `Running`. A new job: plans from before are refused.
     Start,
+    /// `Start` for as long as the asker holds the arm running, with [`ToGuard::Hold`].
+    StartHeld,
     /// Decelerate and hold without latching: `Running` → `Holding`.
     Pause,
     /// Decelerate, hold, latch. Always accepted.
@@ -208,7 +212,15 @@ pub enum ToGuard {
     Request(Request),
     /// Asks for a [`Status`].
     Status,
+    /// An operator holds the arm running; said again every [`HOLD_EVERY`].
+    Hold {
+        /// When it was sent: the hold lasts from here, not from when the guard looked.
+        sent_at: MonoTime,
+    },
 }
+
+/// How often an operator who holds the arm running says so.
+pub const HOLD_EVERY: std::time::Duration = std::time::Duration::from_millis(25);
 
 /// From the guard.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -286,6 +298,39 @@ pub struct JointStatus {
     pub read_failures: u64,
     /// Times the limiter clamped the target.
     pub clamped: u64,
+}
+
+/// What a safety input is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum InputRole {
+    /// Open stops the arm.
+    #[default]
+    EmergencyStop,
+    /// The arm runs only while it is closed.
+    Enabling,
+}
+
+/// What a contact says. A closed one permits, everything else stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Level {
+    /// Current flows.
+    Closed,
+    /// Pressed, let go, or a wire is off.
+    Open,
+    /// It can't be read, or its channels disagree.
+    #[default]
+    Broken,
+}
+
+/// One safety input in a [`Status`].
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct InputStatus {
+    /// Its name in the cell.
+    pub name: Name,
+    /// What it is for.
+    pub role: InputRole,
+    /// What it says.
+    pub level: Level,
 }
 
 /// What went wrong on the bus since the guard's start.
@@ -369,8 +414,32 @@ pub struct Status {
     pub granted: Granted,
     /// Camera names, by the index a [`Cause`] uses.
     pub cameras: Vec<Name, MAX_CAMERAS>,
+    /// The safety inputs, by the index a [`Cause`] uses.
+    pub inputs: Vec<InputStatus, MAX_INPUTS>,
     /// The joints in the arm's order.
     pub joints: Vec<JointStatus, { crate::units::MAX_JOINTS }>,
+}
+
+impl Status {
+    /// Calls `f` with the names that the indices in a [`Cause`] or [`Refusal`] mean.
+    pub fn with_names<R>(&self, f: impl FnOnce(&Names<'_>) -> R) -> R {
+        let joints: Vec<&str, { crate::units::MAX_JOINTS }> = self
+            .joints
+            .iter()
+            .map(|joint| joint.name.as_str())
+            .collect();
+        let cameras: Vec<&str, MAX_CAMERAS> = self.cameras.iter().map(Name::as_str).collect();
+        let inputs: Vec<&str, MAX_INPUTS> = self
+            .inputs
+            .iter()
+            .map(|input| input.name.as_str())
+            .collect();
+        f(&Names {
+            joints: &joints,
+            cameras: &cameras,
+            inputs: &inputs,
+        })
+    }
 }
 
 /// A datagram that is not a message.

@@ -13,7 +13,8 @@ use std::time::Duration;
 use surehand::arm::tool::tool_of;
 use surehand::arm::{AfterStop, ArmModel, ArmSpec, Block, JointSpec, Parking, Plane, Space};
 use surehand::control::{
-    Clearance, Core, CoreConfig, Inputs, JointReading, Link, ReadFault, Signals, Torque,
+    Clearance, Core, CoreConfig, Inputs, JointReading, Link, ReadFault, SafetyInputs, Signals,
+    Torque,
 };
 use surehand::control::{JointCommand, Step};
 use surehand::messages::{Cause, Mode, Plan, Request, ToolSetpoint, Waypoints};
@@ -117,6 +118,8 @@ impl Arm {
             missed: 0,
             joints: self.joints.map(reading),
             restarted: None,
+            safety: SafetyInputs::default(),
+            hold: None,
             link: Link::Up { heard_at: self.now },
             plan,
             signals,

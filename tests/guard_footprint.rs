@@ -8,6 +8,17 @@ use std::time::Duration;
 
 use common::{Controller, Sim};
 
+/// An input and a relay, as a cell that has all of it.
+const INPUTS: &str = "
+[inputs.stop]
+kind = \"simulated\"
+role = \"emergency_stop\"
+lines = [\"stop\"]
+[relay]
+kind = \"simulated\"
+line = \"relay\"
+";
+
 /// Fields of `/proc/PID/stat` after the command's name, counted from the state.
 fn stat(pid: u32) -> Vec<u64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
@@ -37,6 +48,9 @@ fn a_running_guard_is_small_and_touches_no_new_page() {
     let sim = Sim::start(31);
     let folder = tempfile::tempdir().unwrap();
     let cell = sim.cell("calm.toml", folder.path());
+    let text = std::fs::read_to_string(&cell).unwrap();
+    std::fs::write(&cell, text + INPUTS).unwrap();
+    std::fs::write(folder.path().join("stop"), "closed").unwrap();
     let mut controller = Controller::run(&cell, &["--job", "left"]);
     controller.events.wait_mode("running");
     // Every path of an ordinary run has been taken once, a status included.

@@ -2,7 +2,7 @@
 //!
 //! Owns the mixing. Two runs of a seed that differ in a bit of a goal differ here.
 
-use surehand::control::{JointCommand, Step, TorqueAct};
+use surehand::control::{JointCommand, Relay, Step, TorqueAct};
 
 /// The outputs so far, mixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,6 +32,7 @@ impl Digest {
             u64::from(step.cause.is_some()),
             u64::from(step.refused.is_some()),
             u64::from(step.may_exit),
+            u64::from(step.relay == Relay::Drop),
         ];
         self.add(flags.iter().fold(0, |all, flag| all << 8 | flag));
         self.add(step.plan_id);

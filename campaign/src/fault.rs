@@ -145,10 +145,32 @@ pub enum Fault {
     },
     /// A signal tells the guard to end.
     Signal,
+    /// An emergency stop is pressed.
+    Pressed {
+        /// How long.
+        span: u64,
+    },
+    /// The wire of an input breaks.
+    WireBroken {
+        /// Until it is mended.
+        span: u64,
+    },
+    /// An enabling switch is let go.
+    LetGo {
+        /// How long.
+        span: u64,
+    },
+    /// Who holds the arm running is gone.
+    HolderDies,
+    /// Who holds the arm running freezes, and then goes on.
+    HolderFreezes {
+        /// How long.
+        span: u64,
+    },
 }
 
 /// Which faults there are, for the dice.
-const KINDS: usize = 23;
+const KINDS: usize = 28;
 
 impl Fault {
     /// A fault of an arm with `joints` joints.
@@ -207,6 +229,11 @@ impl Fault {
             19 => Fault::Restart { joint, span },
             20 => Fault::Late,
             21 => Fault::GuardDies { span },
+            22 => Fault::Pressed { span },
+            23 => Fault::WireBroken { span },
+            24 => Fault::LetGo { span },
+            25 => Fault::HolderDies,
+            26 => Fault::HolderFreezes { span: 2 * span },
             _ => Fault::Signal,
         }
     }

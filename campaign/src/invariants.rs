@@ -15,6 +15,7 @@ use crate::health::{Demand, Health};
 use crate::law::Law;
 use crate::motion::{Broken, Motion, Move, broken};
 use crate::room::{Goals, Room};
+use crate::touch::Touch;
 
 /// The share of its stopping distance that a joint may be from its goal for long.
 const FOLLOWING_SHARE: f64 = 0.9;
@@ -34,6 +35,7 @@ pub(crate) struct Observer {
     health: Health,
     motions: Vec<Motion>,
     room: Room,
+    touch: Touch,
     mode: Mode,
     cause: Option<Cause>,
     torque: Torque,
@@ -63,6 +65,7 @@ impl Observer {
                 .map(|limits| Motion::new(Law::of(limits), period))
                 .collect(),
             room: Room::new(&config.model, space, period, stop_secs),
+            touch: Touch::default(),
             config: config.clone(),
             mode: Mode::Stopped,
             cause: Some(boot),
@@ -95,6 +98,7 @@ impl Observer {
         self.demands(demand, died, inputs, step)?;
         self.plans(inputs, step)?;
         self.lease(inputs, step)?;
+        self.touch.check(self.mode, inputs, step, &self.config)?;
         self.torque(step)?;
         self.goals(step, believed)?;
         self.stops(step)?;
@@ -195,13 +199,14 @@ impl Observer {
                         );
                     }
                 }
-                Request::Start if granted => {
+                Request::Start | Request::StartHeld if granted => {
                     self.started_at = inputs.now;
                     self.plan = None;
                 }
                 Request::Reset
                 | Request::Enable
                 | Request::Start
+                | Request::StartHeld
                 | Request::Pause
                 | Request::Park
                 | Request::Release => {}
@@ -258,7 +263,7 @@ impl Observer {
                 format!("{:?} became {:?}", self.cause, step.cause),
             );
         }
-        let started = granted(Request::Start);
+        let started = granted(Request::Start) || granted(Request::StartHeld);
         if after == Mode::Running && before != Mode::Running && !started {
             return broken("only a start begins motion", from_to());
         }

@@ -1,7 +1,8 @@
 //! The fault campaign: the control core and simulated servos in virtual time.
 //!
 //! In the order of a tick: [`beat`] wakes the loop, [`line`] reads the [`servo`]s, [`operator`] and
-//! [`runner`] (with its [`plans`]) ask for things, the real core decides, [`invariants`] judge, and
+//! [`runner`] (with its [`plans`]) ask for things, [`buttons`] are pressed and let go, the real core
+//! decides, [`invariants`] judge, and
 //! the goals go back to the servos. [`fault`] strikes any of them. [`scenario`] is one such run
 //! from one seed, [`campaign`] is many on all cores.
 //!
@@ -11,6 +12,7 @@
 
 mod admission;
 mod beat;
+mod buttons;
 pub mod campaign;
 pub mod cell;
 pub mod digest;
@@ -31,6 +33,7 @@ pub mod scenario;
 pub mod servo;
 mod shape;
 pub mod tally;
+mod touch;
 mod wire;
 
 // The guard's row of deadlines finds its units here.

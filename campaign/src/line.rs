@@ -160,7 +160,12 @@ impl Line {
             | Fault::RunnerLeaves { .. }
             | Fault::RunnerTrips
             | Fault::GuardDies { .. }
-            | Fault::Signal => {}
+            | Fault::Signal
+            | Fault::Pressed { .. }
+            | Fault::WireBroken { .. }
+            | Fault::LetGo { .. }
+            | Fault::HolderDies
+            | Fault::HolderFreezes { .. } => {}
         }
     }
 

@@ -9,6 +9,7 @@ use surehand::messages::{Cause, Mode};
 use surehand::units::MonoTime;
 
 use crate::beat::Beat;
+use crate::buttons::Buttons;
 use crate::cell::Cell;
 use crate::digest::Digest;
 use crate::fault::{Fault, Schedule};
@@ -114,6 +115,7 @@ struct World {
     operator: Operator,
     faults: Schedule,
     beat: Beat,
+    buttons: Buttons,
     now: MonoTime,
     mode: Mode,
     digest: Digest,
@@ -132,7 +134,9 @@ impl World {
         } else {
             (Cause::Boot, Torque::Off)
         };
-        let config = cell.config;
+        let buttons = Buttons::new(rng.fork());
+        let mut config = cell.config;
+        config.hold_to_run = buttons.hold_to_run();
         let core = Core::new(config.clone(), boot, torque).map_err(|error| error.to_string())?;
         Ok(World {
             observer: Observer::new(&config, &cell.space, boot, torque),
@@ -142,6 +146,7 @@ impl World {
             runner: Runner::new(rng.fork(), BEGIN, config.lease),
             operator: Operator::new(rng.fork(), BEGIN),
             beat: Beat::new(rng.fork(), BEGIN, config.period),
+            buttons,
             rng: rng.fork(),
             config,
             space: cell.space,
@@ -166,6 +171,7 @@ impl World {
             self.strike(fault, &mut signals);
         }
         self.operator.ask(now.0, self.mode, &mut signals);
+        let hold = self.buttons.hold(now, self.mode, &mut signals);
         let command = self.core.positions();
         let (link, plan) =
             self.runner
@@ -175,6 +181,8 @@ impl World {
             missed,
             joints: self.line.read()?,
             restarted: self.line.restarted(),
+            safety: self.buttons.read(now),
+            hold,
             link,
             plan,
             signals,
@@ -197,6 +205,7 @@ impl World {
         self.line.strike(fault);
         self.runner.strike(fault, now);
         self.beat.strike(fault, now);
+        self.buttons.strike(fault, now);
         match fault {
             Fault::GuardDies { span } => self.succession = Some((span, Cause::GuardReplaced)),
             Fault::Signal => signals.told_to_end = true,

@@ -174,9 +174,9 @@ impl Drop for Wire {
 /// Where the joints are, in counts from the middle of an encoder's turn.
 fn counts(readings: &JointVec<JointReading>) -> JointVec<i32> {
     readings.map(|reading| match reading {
-        JointReading::Fresh { position, .. } => {
-            ((position.0 / COUNT).round() as i32 + 2048).rem_euclid(4096)
-        }
+        JointReading::Fresh { position, .. } => ((position.0 / COUNT).round() as i32)
+            .saturating_add(2048)
+            .rem_euclid(4096),
         JointReading::Missing(_) => 0,
     })
 }

@@ -53,7 +53,7 @@ pub struct Port {
     baud: u32,
     line: Line,
     /// Configured the device and holds its lock.
-    _lock: Box<dyn SerialPort>,
+    lock: Box<dyn SerialPort>,
 }
 
 impl Port {
@@ -88,7 +88,7 @@ impl Port {
             path,
             baud,
             line: Line::new(fd),
-            _lock: lock,
+            lock,
         })
     }
 
@@ -102,6 +102,14 @@ impl Port {
     #[must_use]
     pub fn baud(&self) -> u32 {
         self.baud
+    }
+
+    /// Another handle on the device, for its modem lines: it sends and receives nothing.
+    ///
+    /// # Errors
+    /// When the system has no descriptor left.
+    pub fn modem(&self) -> Result<Box<dyn SerialPort>, tokio_serial::Error> {
+        self.lock.try_clone()
     }
 
     /// The line behind it.

@@ -14,9 +14,11 @@ use super::{
 };
 use crate::units::Rad;
 
+mod inputs;
 mod limits;
 mod parking;
 
+use inputs::{RawInput, RawRelay, inputs, relay};
 use limits::{RawLimits, RawMonitors, RawWorkspace, limits, monitors, workspace};
 use parking::{RawParking, parking};
 
@@ -57,6 +59,9 @@ struct RawCell {
     workspace: RawWorkspace,
     parking: Option<RawParking>,
     #[serde(default)]
+    inputs: Table<RawInput>,
+    relay: Option<RawRelay>,
+    #[serde(default)]
     cameras: Table<RawCamera>,
     #[serde(default)]
     jobs: Table<RawJob>,
@@ -94,6 +99,8 @@ struct RawLoop {
     lease_without_realtime_ms: Option<Spanned<f64>>,
     #[serde(default)]
     allow_without_realtime: bool,
+    #[serde(default)]
+    hold_to_run: bool,
     max_plan_age_ms: Option<Spanned<f64>>,
     crossfade_ms: Option<Spanned<f64>>,
     first_plan_ms: Option<Spanned<f64>>,
@@ -254,6 +261,11 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Cell, CellError> {
         monitors: monitors(&source, &raw.monitors)?,
         workspace: workspace(&source, &raw.workspace)?,
         parking: raw.parking.map(|raw| parking(&source, raw)).transpose()?,
+        inputs: inputs(&source, folder, raw.inputs)?,
+        relay: raw
+            .relay
+            .map(|raw| relay(&source, folder, &raw))
+            .transpose()?,
         cameras: cameras(&source, raw.cameras)?,
         jobs: jobs(&source, folder, raw.jobs)?,
         inference: inference(&source, folder, raw.inference)?,
@@ -280,6 +292,7 @@ fn control(source: &Source<'_>, raw: &RawLoop) -> Result<LoopSection, CellError>
             5.0..=1000.0,
         )?,
         allow_without_realtime: raw.allow_without_realtime,
+        hold_to_run: raw.hold_to_run,
         max_plan_age: source.millis(
             "max_plan_age_ms",
             raw.max_plan_age_ms.as_ref(),

@@ -75,6 +75,20 @@ fn check_cell(path: &Path) -> Vec<Finding> {
             "connect and power the arm, or correct `bus.port`",
         ));
     }
+    for input in &cell.inputs {
+        for path in input
+            .lines
+            .paths()
+            .into_iter()
+            .filter(|path| !path.exists())
+        {
+            findings.push(error(
+                path,
+                format!("input {} is not there", input.name),
+                "connect it, or correct its table under `inputs`",
+            ));
+        }
+    }
     let arm = match cell.load_arm() {
         Ok(arm) => arm,
         Err(problem) => {

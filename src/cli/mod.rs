@@ -9,6 +9,7 @@ mod bench;
 mod check;
 mod demo;
 mod guard;
+mod hold;
 mod operator;
 mod output;
 mod run;
@@ -121,6 +122,9 @@ enum Command {
     Start {
         /// The job's name; the running controller has one.
         job: Option<String>,
+        /// The arm runs only as long as this command does; Ctrl-C lets go.
+        #[arg(long)]
+        hold: bool,
     },
     /// Decelerate and hold; `start` goes on.
     Pause,
@@ -151,7 +155,8 @@ pub fn main() -> ExitCode {
         Command::Estop => operator::stop(socket, cli.json),
         Command::Reset => operator::ask(socket, operator::Verb::Reset, cli.json),
         Command::Enable => operator::ask(socket, operator::Verb::Enable, cli.json),
-        Command::Start { job } => {
+        Command::Start { job, hold: true } => hold::run(socket, job.as_deref(), cli.json),
+        Command::Start { job, hold: false } => {
             operator::ask(socket, operator::Verb::Start(job.as_deref()), cli.json)
         }
         Command::Pause => operator::ask(socket, operator::Verb::Pause, cli.json),

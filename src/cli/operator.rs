@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Exit, Failure, Outcome, output};
 use crate::messages::channel::{Channel, Received, buffer, own_name, running_controllers};
-use crate::messages::{FromGuard, Names, PROTOCOL, Request, Role, Status, ToGuard};
+use crate::messages::{FromGuard, Name, Names, PROTOCOL, Refusal, Request, Role, Status, ToGuard};
 
 /// How long the guard may take to answer; it answers within two ticks.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -55,26 +55,21 @@ pub(super) fn ask(socket: Option<&Path>, verb: Verb<'_>, json: bool) -> Outcome 
     match guard.receive() {
         Some(FromGuard::Done(_)) => Ok(tell(request, done, json)),
         Some(FromGuard::Refused(refusal)) => {
-            let status = guard.status()?;
-            Err(Failure {
-                line: format!(
-                    "{} was refused: {}; the controller is {}{}",
-                    format!("{request:?}").to_lowercase(),
-                    refusal.text(&Names::NONE),
-                    status.mode,
-                    super::status::why(&status)
-                ),
-                exit: Exit::Configuration,
-            })
+            let name = format!("{request:?}").to_lowercase();
+            Err(guard.refused(&name, refusal)?)
         }
-        Some(FromGuard::Held(holder)) => Err(Failure {
-            line: format!(
-                "{} was refused: {holder} holds control, until three seconds after their last command; `surehand estop` is anybody's",
-                format!("{request:?}").to_lowercase(),
-            ),
-            exit: Exit::Configuration,
-        }),
+        Some(FromGuard::Held(holder)) => Err(held(&format!("{request:?}").to_lowercase(), &holder)),
         _ => Err(no_answer()),
+    }
+}
+
+/// One line on `request`, which came while somebody else holds control.
+pub(super) fn held(request: &str, holder: &Name) -> Failure {
+    Failure {
+        line: format!(
+            "{request} was refused: {holder} holds control, until three seconds after their last command; `surehand estop` is anybody's"
+        ),
+        exit: Exit::Configuration,
     }
 }
 
@@ -101,7 +96,7 @@ pub(super) fn stop(socket: Option<&Path>, json: bool) -> Outcome {
     Err(no_answer())
 }
 
-fn no_answer() -> Failure {
+pub(super) fn no_answer() -> Failure {
     Failure::hardware("the guard gave no answer; use the hard-wired emergency stop")
 }
 
@@ -152,31 +147,52 @@ impl Guard {
         }
     }
 
-    fn send(&mut self, message: &ToGuard) {
+    pub(super) fn send(&mut self, message: &ToGuard) {
         self.channel.try_send(message, self.buffer.as_mut_slice());
     }
 
-    fn receive(&mut self) -> Option<FromGuard> {
-        match self
-            .channel
-            .receive_within(PATIENCE, self.buffer.as_mut_slice())
-        {
+    /// The next message within `patience`.
+    pub(super) fn receive_within(&mut self, patience: Duration) -> Received<FromGuard> {
+        self.channel
+            .receive_within(patience, self.buffer.as_mut_slice())
+    }
+
+    pub(super) fn receive(&mut self) -> Option<FromGuard> {
+        match self.receive_within(PATIENCE) {
             Received::Message(message) => Some(message),
             Received::Garbage | Received::Nothing | Received::Closed => None,
         }
     }
 
+    /// One line on `request`, which the guard refused.
+    pub(super) fn refused(&mut self, request: &str, refusal: Refusal) -> Result<Failure, Failure> {
+        let status = self.status()?;
+        Ok(Failure {
+            line: format!(
+                "{request} was refused: {}; the controller is {}{}",
+                status.with_names(|names| refusal.text(names)),
+                status.mode,
+                super::status::why(&status)
+            ),
+            exit: Exit::Configuration,
+        })
+    }
+
     /// The controller's status.
     pub(super) fn status(&mut self) -> Result<Status, Failure> {
         self.send(&ToGuard::Status);
-        match self.receive() {
-            Some(FromGuard::Status(status)) => Ok(status),
-            _ => Err(no_answer()),
+        loop {
+            match self.receive() {
+                Some(FromGuard::Status(status)) => return Ok(status),
+                // The answer to something before.
+                Some(_) => {}
+                None => return Err(no_answer()),
+            }
         }
     }
 
     /// Refuses to start another job than the one the runner has.
-    fn expect_job(&mut self, job: Option<&str>) -> Result<(), Failure> {
+    pub(super) fn expect_job(&mut self, job: Option<&str>) -> Result<(), Failure> {
         let status = self.status()?;
         let has = status.runner.as_ref().map(|runner| runner.job.as_str());
         match (job, has) {

@@ -129,6 +129,7 @@ pub(super) struct Voice {
     json: bool,
     joints: Vec<String>,
     cameras: Vec<String>,
+    inputs: Vec<String>,
 }
 
 impl Voice {
@@ -137,6 +138,7 @@ impl Voice {
             json,
             joints: setup.joint_names(),
             cameras: setup.cell.cameras.iter().map(|c| c.name.clone()).collect(),
+            inputs: setup.cell.inputs.iter().map(|i| i.name.clone()).collect(),
         }
     }
 
@@ -163,9 +165,11 @@ impl Voice {
     pub(super) fn cause(&self, cause: &Cause) -> String {
         let joints: Vec<&str> = self.joints.iter().map(String::as_str).collect();
         let cameras: Vec<&str> = self.cameras.iter().map(String::as_str).collect();
+        let inputs: Vec<&str> = self.inputs.iter().map(String::as_str).collect();
         cause.text(&Names {
             joints: &joints,
             cameras: &cameras,
+            inputs: &inputs,
         })
     }
 

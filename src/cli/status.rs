@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::operator::Guard;
 use super::{Exit, Outcome, output};
-use crate::messages::{Names, Percentiles, Rung, Status};
+use crate::messages::{InputRole, Level, Percentiles, Rung, Status};
 use crate::units::JointSet;
 
 /// More lost replies than this share is an alarm.
@@ -28,19 +28,9 @@ pub(super) fn run(socket: Option<&Path>, json: bool) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Calls `f` with the names that a cause's indices mean.
-fn with_names<R>(status: &Status, f: impl FnOnce(&Names<'_>) -> R) -> R {
-    let joints: Vec<&str> = status.joints.iter().map(|j| j.name.as_str()).collect();
-    let cameras: Vec<&str> = status.cameras.iter().map(|c| c.as_str()).collect();
-    f(&Names {
-        joints: &joints,
-        cameras: &cameras,
-    })
-}
-
 fn cause_text(status: &Status) -> Option<String> {
     let cause = status.cause?;
-    Some(with_names(status, |names| cause.text(names)))
+    Some(status.with_names(|names| cause.text(names)))
 }
 
 /// `: cause; remedy` for the end of a sentence, or nothing.
@@ -136,8 +126,33 @@ fn document(status: &Status) -> Value {
             "backend": runner.map(|r| r.backend.as_str()),
             "inference_ms": runner.map(|r| percentiles(&r.inference_ms)),
         },
+        "inputs": inputs(status),
         "joints": joints,
     })
+}
+
+fn inputs(status: &Status) -> Vec<Value> {
+    let inputs = status.inputs.iter();
+    inputs
+        .map(|input| {
+            json!({
+                "name": input.name.as_str(),
+                "role": match input.role {
+                    InputRole::EmergencyStop => "emergency_stop",
+                    InputRole::Enabling => "enabling",
+                },
+                "level": level(input.level),
+            })
+        })
+        .collect()
+}
+
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::Closed => "closed",
+        Level::Open => "open",
+        Level::Broken => "broken",
+    }
 }
 
 /// What does not stop the arm but should be seen to.
@@ -226,6 +241,9 @@ fn lines(status: &Status) -> Vec<String> {
         status.bus_us.p99,
         if status.granted.realtime() { "" } else { "; NOT real time" }
     ));
+    for input in &status.inputs {
+        lines.push(format!("  {:<14} {}", input.name, level(input.level)));
+    }
     for joint in &status.joints {
         lines.push(format!(
             "  {:<14} {:>7.3} rad  goal {:>7.3}  load {:>4.0} %  {:>3.0} °C  {:>4.1} V{}",

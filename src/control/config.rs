@@ -17,6 +17,10 @@ pub struct CoreConfig {
     pub period: Duration,
     /// How long the runner may be silent while the arm runs.
     pub lease: Duration,
+    /// How long an operator who holds the arm running may be silent.
+    pub hold: Duration,
+    /// Whether the arm runs only while an operator holds it running.
+    pub hold_to_run: bool,
     /// How long `Running` holds still for its first plan.
     pub first_plan: Duration,
     /// What a plan must satisfy.
@@ -168,6 +172,9 @@ impl CoreConfig {
             model,
             period,
             lease: Duration::from_millis(35),
+            // Three of its heartbeats lost; with a tick to see it, the stop begins within 100 ms.
+            hold: Duration::from_millis(90),
+            hold_to_run: false,
             first_plan: Duration::from_millis(2000),
             plans: PlanRules::default(),
             monitors: MonitorConfig::default(),
@@ -185,6 +192,12 @@ impl CoreConfig {
         }
         if self.lease < self.period {
             return wrong("the runner's lease", "at least one control period");
+        }
+        if self.hold < self.period {
+            return wrong(
+                "the patience with an operator's hold",
+                "at least one control period",
+            );
         }
         if self.monitors.misses == 0 || self.monitors.missed_ticks == 0 {
             return wrong("a monitor's count", "at least 1");

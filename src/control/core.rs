@@ -10,13 +10,14 @@ mod stopping;
 use std::time::Duration;
 
 use crate::control::config::{ConfigError, CoreConfig};
-use crate::control::io::{Inputs, Link, Step, TorqueAct};
+use crate::control::io::{Inputs, Link, Relay, Step, TorqueAct};
 use crate::control::limiter::{Around, JointCommand, Limiter, Measured};
 use crate::control::mode::{self, Event, Torque};
 use crate::control::monitor::{Monitor, runner_lost};
 use crate::control::park::Park;
 use crate::control::plan::{PlanFollower, Sample};
 use crate::control::resort::Resort;
+use crate::control::safety::{Run, Safety};
 use crate::messages::{Cause, Mode, Refusal, Request};
 use crate::units::{JointSet, JointVec, MonoTime, Rad};
 
@@ -39,6 +40,7 @@ pub struct Core {
     config: CoreConfig,
     monitor: Monitor,
     follower: PlanFollower,
+    safety: Safety,
     /// `None` until every joint was read once: before that there is nothing to command.
     limiter: Option<Limiter>,
     mode: Mode,
@@ -89,6 +91,7 @@ impl Core {
             follower: PlanFollower::new(&config),
             park: (config.parking.as_ref())
                 .map(|parking| Box::new(Park::new(parking, config.model.limits()))),
+            safety: Safety::default(),
             config,
             limiter: None,
             mode: Mode::Stopped,
@@ -125,10 +128,11 @@ impl Core {
         let refused = self.offer(inputs);
         let command = self.command(inputs.now);
         self.hemmed_in(inputs.now);
-        self.settle(inputs.now);
+        self.settle(inputs);
         Step {
             command,
             torque: self.act,
+            relay: (self.safety).relay(self.mode, self.resort.rung(), &inputs.safety),
             mode: self.mode,
             cause: self.cause,
             answers,
@@ -204,6 +208,7 @@ impl Core {
     /// Everything that may stop the arm by itself.
     fn watch(&mut self, inputs: &Inputs<'_>) {
         self.counters.ticks = self.counters.ticks.saturating_add(1);
+        self.safety.hear(inputs, self.config.period);
         let servo = self.monitor.observe(inputs, self.heat());
         let goals = (self.limiter.as_ref())
             .filter(|_| self.torque == Torque::On)
@@ -231,6 +236,10 @@ impl Core {
             Mode::Holding | Mode::Parking => died.then_some(Cause::RunnerDied),
             Mode::Stopped | Mode::Idle | Mode::Stopping => None,
         };
+        let let_go = match self.mode {
+            Mode::Running | Mode::Parking => self.safety.let_go(inputs, &self.config),
+            Mode::Stopped | Mode::Idle | Mode::Holding | Mode::Stopping => None,
+        };
         // The way to the park pose needs no camera and no policy.
         let told = match self.mode {
             Mode::Running | Mode::Holding => inputs.signals.trip,
@@ -239,13 +248,14 @@ impl Core {
         let restarted = inputs
             .restarted
             .map(|joint| Cause::ServoRestarted { joint });
-        let found = restarted.or(servo).or(following);
+        let stop = inputs.safety.stop();
+        let found = stop.or(restarted).or(servo).or(following);
         self.found = found;
         if !matches!(found, None | Some(Cause::FollowingError { .. })) {
             // With anything else wrong, an encoder above all, nothing but braking is safe.
             self.retreat = Retreat::Done;
         }
-        if let Some(cause) = found.or(told).or(runner) {
+        if let Some(cause) = found.or(let_go).or(told).or(runner) {
             self.latch(Event::Trip, cause);
         }
         // A second signal changes nothing about an end that is under way.
@@ -271,7 +281,13 @@ impl Core {
                     self.latch(Event::Stop, Cause::Shutdown);
                 }
             }
-            Request::Reset | Request::Enable | Request::Start | Request::Park if self.ending => {
+            Request::Reset
+            | Request::Enable
+            | Request::Start
+            | Request::StartHeld
+            | Request::Park
+                if self.ending =>
+            {
                 return Err(Refusal::WrongMode);
             }
             Request::Park => {
@@ -283,6 +299,7 @@ impl Core {
                     return Err(Refusal::WrongMode);
                 }
                 let after = mode::next(self.mode, Event::Park, self.torque)?;
+                self.safety.may_park(inputs, &self.config)?;
                 if self.mode != after {
                     self.cause = Some(Cause::Parked);
                     self.go_park();
@@ -290,14 +307,24 @@ impl Core {
             }
             Request::Reset => {
                 let after = mode::next(self.mode, Event::Reset, self.torque)?;
+                inputs.safety.may_reset()?;
+                let relay = self.safety.reset();
+                if relay == Relay::Drop {
+                    // The ladder begins anew with the power.
+                    self.resort = Resort::default();
+                }
                 if !self.monitor.healthy() || self.found.is_some() || self.runner_missing(inputs) {
-                    return Err(Refusal::CausePresent);
+                    return Err(match relay {
+                        Relay::Drop => Refusal::PowerReturns,
+                        Relay::Hold => Refusal::CausePresent,
+                    });
                 }
                 self.cause = None;
                 self.enter(after);
             }
             Request::Enable => {
                 let after = mode::next(self.mode, Event::Enable, self.torque)?;
+                inputs.safety.may_move()?;
                 if inputs.restarted.is_some() {
                     return Err(Refusal::CausePresent);
                 }
@@ -306,15 +333,8 @@ impl Core {
                 }
                 self.enter(after);
             }
-            Request::Start => {
-                let after = mode::next(self.mode, Event::Start, self.torque)?;
-                if self.runner_lost(inputs).is_some() {
-                    return Err(Refusal::NoRunner);
-                }
-                self.enter(after);
-                self.running_since = inputs.now;
-                self.follower.start(inputs.now);
-            }
+            Request::Start => self.start(Run::Free, inputs)?,
+            Request::StartHeld => self.start(Run::Held, inputs)?,
             Request::Pause => {
                 let after = mode::next(self.mode, Event::Pause, self.torque)?;
                 self.enter(after);
@@ -329,6 +349,19 @@ impl Core {
                 self.enter(after);
             }
         }
+        Ok(())
+    }
+
+    fn start(&mut self, run: Run, inputs: &Inputs<'_>) -> Result<(), Refusal> {
+        let after = mode::next(self.mode, Event::Start, self.torque)?;
+        if self.runner_lost(inputs).is_some() {
+            return Err(Refusal::NoRunner);
+        }
+        self.safety.may_run(run, inputs, &self.config)?;
+        self.enter(after);
+        self.safety.set_run(run);
+        self.running_since = inputs.now;
+        self.follower.start(inputs.now);
         Ok(())
     }
 
@@ -483,6 +516,7 @@ impl Core {
         if mode != Mode::Running {
             self.follower.clear();
             self.last_refusal = None;
+            self.safety.set_run(Run::Free);
         }
     }
 }

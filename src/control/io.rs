@@ -71,6 +71,17 @@ pub struct Signals {
     pub told_to_end: bool,
 }
 
+/// What the cell's safety inputs forbid. Indices in the cell's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SafetyInputs {
+    /// An emergency stop that is pressed.
+    pub pressed: Option<u8>,
+    /// An input that can't be relied on.
+    pub broken: Option<u8>,
+    /// An enabling switch that is not held.
+    pub not_enabled: Option<u8>,
+}
+
 /// Everything one tick decides on.
 #[derive(Debug, Clone)]
 pub struct Inputs<'a> {
@@ -82,6 +93,10 @@ pub struct Inputs<'a> {
     pub joints: JointVec<JointReading>,
     /// A joint whose servo restarted and does not yet hold its limits and torque again.
     pub restarted: Option<u8>,
+    /// The emergency stops and enabling switches.
+    pub safety: SafetyInputs,
+    /// When the operator who holds the arm running last said so; `None` when nobody does.
+    pub hold: Option<MonoTime>,
     /// The runner.
     pub link: Link,
     /// A plan that arrived since the last tick (the newest, when several did).
@@ -102,6 +117,16 @@ pub enum TorqueAct {
     Release,
 }
 
+/// What to do with the relay that gives motor power.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Relay {
+    /// Keep it pulled.
+    #[default]
+    Hold,
+    /// Let it fall: motor power goes.
+    Drop,
+}
+
 /// What one tick decided.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step<Command> {
@@ -109,6 +134,8 @@ pub struct Step<Command> {
     pub command: Option<Command>,
     /// Torque.
     pub torque: TorqueAct,
+    /// Motor power.
+    pub relay: Relay,
     /// The mode after this tick.
     pub mode: Mode,
     /// Why the arm is stopped or stopping.

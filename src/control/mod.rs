@@ -26,12 +26,15 @@ mod park;
 mod plan;
 mod resort;
 mod route;
+mod safety;
 #[cfg(test)]
 mod testing;
 
 pub use clearance::{Clearance, Room};
 pub use config::{ConfigError, CoreConfig, MonitorConfig, PlanRules};
 pub use core::{Core, Counters};
-pub use io::{Inputs, JointReading, Link, ReadFault, Signals, Step, TorqueAct};
+pub use io::{
+    Inputs, JointReading, Link, ReadFault, Relay, SafetyInputs, Signals, Step, TorqueAct,
+};
 pub use limiter::{Around, JointCommand, Limiter, Measured};
 pub use mode::Torque;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::arm::{ArmModel, ArmSpec, JointSpec};
 use crate::control::{
-    Core, CoreConfig, Inputs, JointCommand, JointReading, Link, Signals, Step, Torque, TorqueAct,
+    Core, CoreConfig, Inputs, JointCommand, JointReading, Link, SafetyInputs, Signals, Step,
+    Torque, TorqueAct,
 };
 use crate::messages::{Cause, Mode, Plan, Refusal, Request, Waypoints};
 use crate::so101;
@@ -53,6 +54,10 @@ pub(crate) struct Rig {
     pub(crate) blocked: Option<usize>,
     /// What the runner's link looks like; the default is one heard in this tick.
     pub(crate) link: Option<Link>,
+    /// The emergency stops and enabling switches.
+    pub(crate) safety: SafetyInputs,
+    /// When an operator who holds the arm running was last heard.
+    pub(crate) hold: Option<MonoTime>,
     /// Offered in the next tick.
     pub(crate) plan: Option<Plan>,
     plans: u64,
@@ -84,6 +89,8 @@ impl Rig {
             goals: None,
             blocked: None,
             link: None,
+            safety: SafetyInputs::default(),
+            hold: None,
             plan: None,
             plans: 0,
             torque: torque == Torque::On,
@@ -200,6 +207,8 @@ impl Rig {
             missed: 0,
             joints,
             restarted: None,
+            safety: self.safety,
+            hold: self.hold,
             link: self.link.unwrap_or(Link::Up { heard_at: self.now }),
             plan: plan.as_ref(),
             signals: Signals::default(),

@@ -36,6 +36,7 @@ impl Claim {
             Request::Reset
             | Request::Enable
             | Request::Start
+            | Request::StartHeld
             | Request::Pause
             | Request::Park
             | Request::Release => {}

@@ -6,6 +6,7 @@
 //! Real time: accepting, receiving and sending neither block nor allocate.
 
 use super::claim::Claim;
+use super::holder::Holder;
 use crate::control::{Link, Signals};
 use crate::messages::channel::{Channel, Listener, Received};
 use crate::messages::{
@@ -47,6 +48,7 @@ pub(super) struct Clients {
     slots: [Option<Client>; SLOTS],
     claim: Claim,
     link: Link,
+    holder: Holder,
     /// A runner's connection closed in this poll.
     hung_up: bool,
     report: Option<RunnerReport>,
@@ -65,6 +67,7 @@ impl Clients {
             slots: [const { None }; SLOTS],
             claim: Claim::default(),
             link: Link::Absent,
+            holder: Holder::default(),
             hung_up: false,
             report: None,
             plan: Box::new(None),
@@ -77,6 +80,12 @@ impl Clients {
     #[must_use]
     pub(super) fn link(&self) -> Link {
         self.link
+    }
+
+    /// When the operator who holds the arm running last said so.
+    #[must_use]
+    pub(super) fn hold(&self) -> Option<MonoTime> {
+        self.holder.heard_at()
     }
 
     /// What the connected runner said last; `None` when none is connected.
@@ -249,12 +258,22 @@ impl Clients {
             (Some(Role::Runner), ToGuard::Trip(cause)) => {
                 inbox.signals.trip.get_or_insert(cause);
             }
+            (Some(Role::Operator), ToGuard::Hold { sent_at }) => {
+                if let Err(refusal) = self.holder.hold(index, sent_at, now) {
+                    self.refuse(index, refusal);
+                }
+            }
             (Some(role), ToGuard::Request(request)) => {
                 let Some(client) = self.slots.get(index).and_then(Option::as_ref) else {
                     return;
                 };
                 if let Err(holder) = self.claim.command(&client.name, role, request, now) {
                     return self.send(index, &FromGuard::Held(holder));
+                }
+                if request == Request::StartHeld
+                    && let Err(refusal) = self.holder.may_start(index)
+                {
+                    return self.refuse(index, refusal);
                 }
                 // Room was checked before the message was taken.
                 if inbox.signals.requests.push(request).is_ok() {
@@ -285,8 +304,10 @@ impl Clients {
                 | ToGuard::Plan(_)
                 | ToGuard::Trip(_)
                 | ToGuard::Request(_)
+                | ToGuard::Hold { .. }
                 | ToGuard::Status,
             )
+            | (Some(Role::Runner | Role::Pulse), ToGuard::Hold { .. })
             | (Some(_), ToGuard::Hello { .. }) => self.refuse(index, Refusal::WrongProtocol),
         }
     }
@@ -318,6 +339,7 @@ impl Clients {
 
     fn drop_client(&mut self, index: usize) {
         let gone = self.slots.get_mut(index).and_then(Option::take);
+        self.holder.left(index);
         if gone.and_then(|client| client.role).is_some_and(is_runner) {
             // One of its two connections is enough: what the other still holds is nobody's.
             for slot in &mut self.slots {

@@ -7,9 +7,12 @@
 mod audit;
 mod claim;
 mod clients;
+mod holder;
+mod inputs;
 mod pace;
 mod port;
 mod recent;
+mod relay;
 pub mod settings;
 mod shell;
 mod status;

@@ -176,6 +176,11 @@ impl ArmPort {
         self.audit.not_confirmed()
     }
 
+    /// The serial port itself.
+    pub(super) fn device(&self) -> &Port {
+        self.bus.port()
+    }
+
     pub(super) fn errors(&self) -> BusErrors {
         self.bus.errors()
     }

@@ -29,6 +29,7 @@ pub fn core_config(cell: &Cell, arm: &Arm, realtime: bool) -> CoreConfig {
         } else {
             control.lease_without_realtime
         },
+        hold_to_run: control.hold_to_run,
         first_plan: control.first_plan,
         plans: PlanRules {
             max_age: control.max_plan_age,

@@ -10,9 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::clients::{Clients, Inbox};
+use super::inputs::SafetyContacts;
 use super::pace::{Pace, Wake};
 use super::port::ArmPort;
 use super::recent::Recent;
+use super::relay::{Pump, Pumping};
 use super::status;
 use super::{Boot, GuardError, settings};
 use crate::cell::Cell;
@@ -29,6 +31,8 @@ pub(super) struct Shell {
     port: ArmPort,
     clients: Clients,
     inbox: Inbox,
+    contacts: SafetyContacts,
+    relay: Option<Pump>,
     told_to_end: Arc<AtomicBool>,
     /// Torque was asked for and not confirmed.
     limp: bool,
@@ -72,9 +76,14 @@ impl Shell {
                 socket.display()
             ))
         })?;
+        let priority = cell.control.priority;
+        let pumping = (cell.relay.as_ref())
+            .map(|relay| Pumping::start(relay, priority, settings::period(cell), boot))
+            .transpose()?;
         let (port, torque) = ArmPort::open(cell, &arm, boot)?;
+        let contacts = SafetyContacts::open(cell, port.device(), boot)?;
         let grants = realtime::request(&realtime::Wanted {
-            priority: cell.control.priority,
+            priority,
             cpu: cell.control.cpu,
             lock_memory: cell.control.lock_memory,
         });
@@ -105,12 +114,14 @@ impl Shell {
             port,
             clients: Clients::new(listener),
             inbox: Inbox::default(),
+            contacts,
             told_to_end,
             limp: false,
             mode: Mode::Stopped,
-            pace: Pace::new(realtime::now(), settings::period(cell)),
             measured,
             facts: status::Facts::new(cell, &arm, &grants),
+            relay: pumping.and_then(Pumping::hand_over),
+            pace: Pace::new(realtime::now(), settings::period(cell)),
         })
     }
 
@@ -140,6 +151,8 @@ impl Shell {
             missed: wake.missed,
             joints,
             restarted: self.port.restarted(),
+            safety: self.contacts.read(read),
+            hold: self.clients.hold(),
             link: self.clients.link(),
             plan: self.clients.plan(),
             signals: self.inbox.signals.clone(),
@@ -150,6 +163,9 @@ impl Shell {
         }
         self.mode = step.mode;
         self.write(&step);
+        if let Some(relay) = &mut self.relay {
+            relay.beat(step.relay);
+        }
         let written = realtime::now();
 
         self.measured.ticks += 1;
@@ -209,6 +225,10 @@ impl Shell {
 
     pub(super) fn core(&self) -> &Core {
         &self.core
+    }
+
+    pub(super) fn contacts(&self) -> &SafetyContacts {
+        &self.contacts
     }
 
     pub(super) fn clients(&self) -> &Clients {

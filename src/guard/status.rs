@@ -78,6 +78,7 @@ pub(super) fn status(shell: &Shell, now: MonoTime, step: &Step<JointCommand>) ->
         not_confirmed: not_confirmed(shell, step),
         granted: facts.granted,
         cameras: facts.cameras.clone(),
+        inputs: shell.contacts().status().clone(),
         joints: joints(shell),
     }
 }

@@ -11,6 +11,8 @@ pub struct Names<'a> {
     pub joints: &'a [&'a str],
     /// Camera names in the cell's order.
     pub cameras: &'a [&'a str],
+    /// Names of the safety inputs in the cell's order.
+    pub inputs: &'a [&'a str],
 }
 
 impl Names<'_> {
@@ -18,6 +20,7 @@ impl Names<'_> {
     pub const NONE: Names<'static> = Names {
         joints: &[],
         cameras: &[],
+        inputs: &[],
     };
 
     fn joint(&self, index: u8) -> &str {
@@ -26,9 +29,13 @@ impl Names<'_> {
     fn camera(&self, index: u8) -> &str {
         self.cameras.get(usize::from(index)).unwrap_or(&"?")
     }
+    fn input(&self, index: u8) -> &str {
+        self.inputs.get(usize::from(index)).unwrap_or(&"?")
+    }
 }
 
-/// Why the arm is stopped or stopping. Joints and cameras are indices into the cell's order.
+/// Why the arm is stopped or stopping. Joints, cameras and inputs are indices into the cell's
+/// order.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Cause {
     /// The guard has just started; boot is latched.
@@ -155,6 +162,26 @@ pub enum Cause {
         /// Remaining position error, metres.
         error: f64,
     },
+    /// An emergency stop is pressed.
+    EmergencyStop {
+        /// Which input.
+        input: u8,
+    },
+    /// A safety input can't be relied on: its wire is broken or its channels disagree.
+    InputBroken {
+        /// Which input.
+        input: u8,
+    },
+    /// An enabling switch was let go.
+    NotEnabled {
+        /// Which input.
+        input: u8,
+    },
+    /// The operator who held the arm running is gone or silent.
+    HoldLost {
+        /// Milliseconds since they were last heard; 0 when their connection closed.
+        silent_ms: u32,
+    },
 }
 
 /// Why a plan or a request was refused.
@@ -219,6 +246,27 @@ pub enum Refusal {
     Full,
     /// Another client holds control.
     Held,
+    /// An emergency stop is pressed.
+    Pressed {
+        /// Which input.
+        input: u8,
+    },
+    /// A safety input can't be relied on.
+    InputBroken {
+        /// Which input.
+        input: u8,
+    },
+    /// An enabling switch is not held.
+    NotEnabled {
+        /// Which input.
+        input: u8,
+    },
+    /// The arm runs only while somebody holds it running, and nobody does.
+    HoldNeeded,
+    /// Another operator holds the arm running.
+    HeldByAnother,
+    /// The relay had taken motor power, and gives it back now.
+    PowerReturns,
 }
 
 impl Cause {
@@ -311,6 +359,22 @@ impl Cause {
                 "the tool can't reach its setpoint ({:.1} mm remain)",
                 error * 1e3
             ),
+            Cause::EmergencyStop { input } => {
+                format!("emergency stop {} is pressed", names.input(input))
+            }
+            Cause::InputBroken { input } => format!(
+                "input {} has a broken wire, or its channels disagree",
+                names.input(input)
+            ),
+            Cause::NotEnabled { input } => {
+                format!("enabling switch {} was let go", names.input(input))
+            }
+            Cause::HoldLost { silent_ms: 0 } => {
+                "the operator who held the arm running is gone".into()
+            }
+            Cause::HoldLost { silent_ms } => {
+                format!("the operator who held the arm running was silent for {silent_ms} ms")
+            }
         }
     }
 
@@ -377,6 +441,18 @@ impl Cause {
                 "check the bus cables, their plugs and what runs beside them, then `surehand reset`"
             }
             Cause::Voltage { .. } => "check the power supply, then `surehand reset`",
+            Cause::EmergencyStop { .. } => {
+                "see to what it was pressed for, release it, then `surehand reset`"
+            }
+            Cause::InputBroken { .. } => {
+                "check that input's wires, plug and contacts, press and release it once, then `surehand reset`"
+            }
+            Cause::NotEnabled { .. } => {
+                "hold the enabling switch, then `surehand reset` and start again"
+            }
+            Cause::HoldLost { .. } => {
+                "when the cell is clear, `surehand reset` and `surehand start --hold` again"
+            }
             Cause::MissedTicks { .. } => {
                 "something held up the machine: grant real-time priority, lighten its load, then `surehand reset`"
             }
@@ -417,6 +493,23 @@ impl Refusal {
             Refusal::NoParkPose => "the cell file has no [parking] pose".into(),
             Refusal::Full => "all connections of the guard are taken".into(),
             Refusal::Held => "somebody else holds control".into(),
+            Refusal::Pressed { input } => {
+                format!("emergency stop {} is pressed", names.input(input))
+            }
+            Refusal::InputBroken { input } => format!(
+                "input {} has a broken wire, or its channels disagree",
+                names.input(input)
+            ),
+            Refusal::NotEnabled { input } => {
+                format!("enabling switch {} is not held", names.input(input))
+            }
+            Refusal::HoldNeeded => {
+                "the arm runs only while it is held running: `surehand start --hold`".into()
+            }
+            Refusal::HeldByAnother => "another operator holds the arm running".into(),
+            Refusal::PowerReturns => {
+                "motor power comes back first; reset again when the servos answer".into()
+            }
         }
     }
 }

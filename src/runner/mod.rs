@@ -199,9 +199,15 @@ impl Runner {
                     Err(Some(Refusal::CausePresent)) if began.elapsed() < ANSWER => {
                         link.wait_news(Duration::from_millis(20));
                     }
+                    // The job waits for an operator who holds what must be held.
+                    Err(Some(refusal @ (Refusal::NotEnabled { .. } | Refusal::HoldNeeded))) => {
+                        tracing::warn!("not started: {}", named(&link, refusal));
+                        return Ok(());
+                    }
                     Err(refusal) => {
+                        let why = refusal.map_or("no answer".into(), |r| named(&link, r));
                         let cause = link.latest().and_then(|t| t.cause);
-                        return Err(RunError::Hardware(refused(request, refusal, cause)));
+                        return Err(RunError::Hardware(refused(request, &why, cause)));
                     }
                 }
             }
@@ -272,14 +278,21 @@ impl Runner {
 }
 
 /// One line on a request that the guard refused.
-fn refused(request: Request, refusal: Option<Refusal>, cause: Option<Cause>) -> String {
+fn refused(request: Request, why: &str, cause: Option<Cause>) -> String {
     let names = crate::messages::Names::NONE;
-    let why = refusal.map_or("no answer".to_owned(), |refusal| refusal.text(&names));
     let cause = cause.map_or(String::new(), |cause| {
         format!(": {}; {}", cause.text(&names), cause.remedy())
     });
     let request = format!("{request:?}").to_lowercase();
     format!("the guard refused to {request}: {why}{cause}")
+}
+
+/// A refusal with the names of what it speaks of.
+fn named(link: &GuardLink, refusal: Refusal) -> String {
+    match link.status(ANSWER) {
+        Some(status) => status.with_names(|names| refusal.text(names)),
+        None => refusal.text(&crate::messages::Names::NONE),
+    }
 }
 
 /// The guard under watch: a lost one is replaced.

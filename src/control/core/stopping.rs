@@ -5,12 +5,13 @@
 
 use super::Core;
 use crate::arm::{AfterStop, JointLimits};
-use crate::control::io::TorqueAct;
+use crate::control::io::{Inputs, TorqueAct};
 use crate::control::limiter::Limiter;
 use crate::control::mode::{self, Event, Torque};
 use crate::control::monitor::Heat;
 use crate::control::park::Onward;
 use crate::control::resort::Seen;
+use crate::control::safety::Run;
 use crate::messages::{Cause, Mode};
 use crate::units::{JointVec, MonoTime, Rad};
 
@@ -134,6 +135,7 @@ impl Core {
             park.begin();
             self.was_put_away = true;
             self.enter(after);
+            self.safety.set_run(Run::of_parking(&self.config));
         }
     }
 
@@ -169,7 +171,8 @@ impl Core {
     }
 
     /// `Stopping` ends when command and joints stand.
-    pub(super) fn settle(&mut self, now: MonoTime) {
+    pub(super) fn settle(&mut self, inputs: &Inputs<'_>) {
+        let now = inputs.now;
         let at_rest = self.limiter.as_ref().is_none_or(Limiter::at_rest);
         if !at_rest || self.retreat != Retreat::Done {
             self.at_rest_since = None;
@@ -182,7 +185,7 @@ impl Core {
             && self.mode != after
         {
             self.mode = after;
-            if self.parks_after_stop() {
+            if self.parks_after_stop() && self.safety.may_park_by_itself(inputs, &self.config) {
                 self.go_park();
             }
         }

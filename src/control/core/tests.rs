@@ -1,10 +1,13 @@
 //! The controller as a whole, in virtual time against lagging servos.
 
 use crate::control::testing::{PERIOD_NS, Rig, joints};
-use crate::control::{Inputs, JointReading, Link, ReadFault, Torque, TorqueAct};
+use crate::control::{
+    Inputs, JointReading, Link, ReadFault, Relay, SafetyInputs, Torque, TorqueAct,
+};
 use crate::messages::{Cause, Mode, Refusal, Request, ToolSetpoint, Waypoints};
 use crate::units::{Celsius, JointVec, MonoTime, Rad, Volts};
 
+mod inputs;
 mod ladder;
 mod modes;
 mod parking;

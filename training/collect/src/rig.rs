@@ -18,7 +18,8 @@ use surehand::bus::{RawReading, ServoSettings};
 use surehand::camera::{Rgb8, decode};
 use surehand::cell::Arm;
 use surehand::control::{
-    Core, CoreConfig, Inputs, JointReading, Link, ReadFault, Signals, Torque, TorqueAct,
+    Core, CoreConfig, Inputs, JointReading, Link, ReadFault, SafetyInputs, Signals, Torque,
+    TorqueAct,
 };
 use surehand::messages::{Cause, Mode, Plan, Refusal, Request};
 use surehand::units::{Counts, JointVec, MonoTime, Rad};
@@ -147,6 +148,8 @@ impl Rig {
             missed: 0,
             joints,
             restarted: None,
+            safety: SafetyInputs::default(),
+            hold: None,
             link: Link::Up { heard_at: now },
             plan: plan.as_ref(),
             signals,

@@ -183,7 +183,15 @@ fn a_joint_that_drives_on_after_the_stop_costs_the_arm_its_torque_and_then_its_p
     assert!(step.command.is_none());
     assert_eq!(rig.core.drove_on(), set(&[1]));
     let cut = |step: &Step<JointCommand>| step.rung == Rung::CutPower;
-    drive_on(&mut rig, 0.6, cut).unwrap();
+    let step = drive_on(&mut rig, 0.6, cut).unwrap();
+    assert_eq!(step.relay, Relay::Drop);
+    // Without power the servos are silent: the first reset gives it back, the ladder begins anew.
+    let step = rig.tick_with(|inputs| {
+        lose(inputs, 3, ReadFault::Timeout);
+        inputs.signals.requests.push(Request::Reset).unwrap();
+    });
+    assert_eq!(step.answers[0], Some(Err(Refusal::PowerReturns)));
+    assert_eq!((step.rung, step.relay), (Rung::Hold, Relay::Hold));
     // Nothing of it is left after a reset.
     assert_eq!(rig.ask(Request::Reset), Ok(Request::Reset));
     assert_eq!(rig.tick().rung, Rung::Hold);
