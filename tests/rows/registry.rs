@@ -370,7 +370,8 @@ fn servos() -> Vec<Row> {
             json!({"fault": "voltage", "volts": 5.0}),
             "5.0 V",
             20.0,
-        ),
+        )
+        .tested(&["ladder.rs::a_hot_servo_is_an_alarm_and_less_speed_before_it_is_a_stop"]),
         // The goal stands at the edge of its lead long before the following error is a cause.
         struck(
             row(
@@ -383,7 +384,9 @@ fn servos() -> Vec<Row> {
             "shoulder_pan",
             310.0,
         )
-        .lacking("lowering the torque"),
+        .tested(&[
+            "ladder.rs::a_blocked_joint_is_pushed_no_more_and_has_its_torque_lowered_until_a_reset",
+        ]),
         struck(
             row(
                 41,
@@ -417,14 +420,19 @@ fn operators() -> Vec<Row> {
             "emergency-stop input pressed, or its wire broken",
             "stop 10",
         )
-        .lacking("there are no inputs yet"),
+        .tested(&[
+            "inputs.rs::a_pressed_emergency_stop_stops_the_arm_until_it_is_released_and_reset",
+            "inputs.rs::a_broken_wire_stops_the_arm",
+        ]),
         row(
             45,
             "reset while the cause is present, or the button held",
             "refused",
         )
-        .tested(&["faults.rs::a_silent_servo_stops_the_others"])
-        .lacking("the button: there are no inputs yet"),
+        .tested(&[
+            "faults.rs::a_silent_servo_stops_the_others",
+            "inputs.rs::a_pressed_emergency_stop_stops_the_arm_until_it_is_released_and_reset",
+        ]),
         row(
             46,
             "reset, then nothing",
@@ -439,7 +447,7 @@ fn operators() -> Vec<Row> {
             "operator's link lost in hold-to-run",
             "stop 100 after the last heartbeat",
         )
-        .lacking("there is no hold-to-run mode yet"),
+        .tested(&["inputs.rs::a_held_run_lasts_as_long_as_its_holder"]),
         row(48, "mode change in motion", "stop 10")
             .struck("pause", Blow::Ask(Request::Pause), "", 10.0)
             .then(After::Holding)
