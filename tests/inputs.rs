@@ -98,7 +98,7 @@ impl Workcell {
 
     /// Does something to a moving arm; the milliseconds to the first goal that slows down.
     fn react(&self, act: impl FnOnce()) -> f64 {
-        let since = now_ns() - 200_000_000;
+        let since = now_ns() - 400_000_000;
         let struck = now_ns();
         act();
         settle();

@@ -62,7 +62,13 @@ impl Audit {
         self.ticks = self.ticks.wrapping_add(1);
         let answering = |watch: &Watch| !watch.silent;
         let urgent = |watch: &Watch| (watch.urgent || watch.differs) && answering(watch);
-        if let Some(joint) = self.joints.iter().position(urgent) {
+        // In turn, too: one that never answers keeps no other from being asked.
+        let joints = self.joints.len().max(1);
+        let in_turn = (1..=joints).map(|ahead| (self.turn + ahead) % joints);
+        let mut waiting =
+            in_turn.filter(|joint| self.joints.get(*joint).is_some_and(|w| urgent(&w)));
+        if let Some(joint) = waiting.next() {
+            self.turn = joint;
             return Some(joint);
         }
         if !self.ticks.is_multiple_of(EVERY) {
@@ -134,6 +140,16 @@ mod tests {
         let readings = JointVec::repeat(fresh(), 3);
         let asked: Vec<_> = (0..12).filter_map(|_| audit.next(&readings)).collect();
         assert_eq!(asked, [1, 2, 0]);
+    }
+
+    #[test]
+    fn one_that_never_answers_keeps_no_other_from_being_asked() {
+        let mut audit = Audit::new(3);
+        let readings = JointVec::repeat(fresh(), 3);
+        audit.note(0, Finding::Unknown);
+        audit.note(2, Finding::Unknown);
+        let asked: Vec<_> = (0..4).filter_map(|_| audit.next(&readings)).collect();
+        assert_eq!(asked, [2, 0, 2, 0]);
     }
 
     #[test]

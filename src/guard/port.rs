@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use super::audit::{Audit, Finding};
 use super::{Boot, GuardError, settings};
-use crate::bus::feetech::register::Torque as WireTorque;
-use crate::bus::{Bus, HeldGoal, Port, Ready, ServoSettings, TorqueError, TorqueFault};
+use crate::bus::feetech::register::{CONTROL, Torque as WireTorque};
+use crate::bus::{Bus, HeldGoal, Port, Ready, ServoSettings, Timeouts, TorqueError, TorqueFault};
 use crate::cell::{Arm, Cell};
 use crate::control::{JointCommand, JointReading, Torque};
 use crate::messages::BusErrors;
 use crate::realtime;
 use crate::units::{JointSet, JointVec, MonoTime};
 
+/// What a servo and an adapter take to answer, above the time of the bytes.
+const ANSWER: Duration = Duration::from_micros(500);
 /// Share of a period that reading may take.
 const READ_SHARE: f64 = 0.75;
 /// Switching torque on reads back every servo; it happens while the arm stands.
@@ -37,6 +39,8 @@ pub(super) struct ArmPort {
     eased: JointSet,
     ease_writes: u8,
     read_ns: u64,
+    /// What asking one servo takes.
+    question_ns: u64,
     period_ns: u64,
 }
 
@@ -77,6 +81,7 @@ impl ArmPort {
             eased: JointSet::default(),
             ease_writes: 0,
             read_ns: (period_ns as f64 * READ_SHARE) as u64,
+            question_ns: question(cell.bus.baud),
             period_ns,
         };
         Ok((port, torque))
@@ -86,8 +91,12 @@ impl ArmPort {
     pub(super) fn read(&mut self, now: MonoTime) -> JointVec<JointReading> {
         let readings = self.bus.read(MonoTime(now.0 + self.read_ns));
         let readings = self.bus.in_joint_units(&readings);
-        if let Some(joint) = self.audit.next(&readings) {
-            self.ask(joint, MonoTime(now.0 + self.read_ns));
+        let deadline = MonoTime(now.0 + self.read_ns);
+        // A question without the time for its answer would have that answer come among the next
+        // tick's, whose reading then waits for more of them, and leaves no time again.
+        let in_time = deadline.since(realtime::now()) >= self.question_ns;
+        if in_time && let Some(joint) = self.audit.next(&readings) {
+            self.ask(joint, deadline);
         }
         readings
     }
@@ -188,4 +197,9 @@ impl ArmPort {
     fn deadline(&self) -> MonoTime {
         MonoTime(realtime::now().0 + self.period_ns)
     }
+}
+
+/// Nanoseconds that asking one servo takes at most, at `baud`.
+fn question(baud: u32) -> u64 {
+    realtime::nanos(Timeouts::new(baud, ANSWER).sync_read(1, CONTROL))
 }

@@ -245,7 +245,7 @@ fn policies() -> Vec<Row> {
         )
         .tested(&[
             "policies.rs::a_wall_in_the_way_stops_the_arm_before_it",
-            "tests.rs::an_arm_stops_before_it_meets_something_and_may_go_back",
+            "space.rs::an_arm_stops_before_it_meets_something_and_may_go_back",
         ]),
         row(
             24,
