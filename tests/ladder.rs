@@ -120,7 +120,7 @@ fn one_lost_answer_of_the_last_servo_leaves_time_for_every_question_after() {
     let sim = Sim::start(84);
     let folder = tempfile::tempdir().unwrap();
     let controller = moving(&sim, folder.path(), 5, false);
-    sim.fault(&json!({"fault": "delay_reply", "id": 6, "ms": 80, "count": 2}));
+    sim.fault(&json!({"fault": "delay_reply", "id": 6, "ms": 4, "count": 1}));
     std::thread::sleep(Duration::from_millis(800));
     let timeouts = || {
         let status = controller.status();
