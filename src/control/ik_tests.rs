@@ -80,7 +80,8 @@ proptest! {
         });
         let (metres, angle) = if free { (1e-5, 1e-3) } else { (1e-4, 1e-2) };
         prop_assert!(solution.within(metres, angle), "{solution:?}");
-        prop_assert!(!free || solution.iterations <= 12, "{}", solution.iterations);
+        // Mostly three; seldom, near where the elbow is straight for the tool, up to 17 of 20.
+        prop_assert!(solution.iterations < 20, "{}", solution.iterations);
     }
 }
 
