@@ -18,6 +18,11 @@ pub use parse::CellError;
 use crate::arm::{AfterStop, Space};
 use crate::units::{Celsius, Rad, RadPerSec, RadPerSec2, RadPerSec3, Volts};
 
+/// What the copies of a run's files are called.
+const FROZEN_CELL: &str = "cell.toml";
+const FROZEN_URDF: &str = "arm.urdf";
+const FROZEN_CALIBRATION: &str = "calibration.json";
+
 /// One workcell, as configured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cell {
@@ -211,13 +216,16 @@ pub enum BackendKind {
     BuiltIn,
 }
 
-/// What a command line may change about a cell: which wires it is on, nothing else.
+/// What a command line may change about a cell: which wires it is on, and nothing that counts for
+/// the motion.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
     /// Another serial port.
     pub port: Option<PathBuf>,
     /// Another `host:port` for every camera's URL.
     pub camera_host: Option<String>,
+    /// A folder with copies of the cell's file, URDF and calibration to read in their place.
+    pub frozen: Option<PathBuf>,
 }
 
 impl Cell {
@@ -226,7 +234,15 @@ impl Cell {
     /// # Errors
     /// One line naming file, line, key and remedy.
     pub fn load(path: &Path, overrides: &Overrides) -> Result<Cell, CellError> {
-        let mut cell = parse::load(path)?;
+        let mut cell = match &overrides.frozen {
+            None => parse::load(path, path)?,
+            Some(folder) => {
+                let mut cell = parse::load(path, &folder.join(FROZEN_CELL))?;
+                cell.arm.urdf = folder.join(FROZEN_URDF);
+                cell.arm.calibration = folder.join(FROZEN_CALIBRATION);
+                cell
+            }
+        };
         if let Some(port) = &overrides.port {
             cell.bus.port.clone_from(port);
         }
@@ -236,6 +252,16 @@ impl Cell {
             }
         }
         Ok(cell)
+    }
+
+    /// The files that the arm is made from, and what their copies are called.
+    #[must_use]
+    pub fn frozen_names(&self) -> [(&Path, &'static str); 3] {
+        [
+            (&self.file, FROZEN_CELL),
+            (&self.arm.urdf, FROZEN_URDF),
+            (&self.arm.calibration, FROZEN_CALIBRATION),
+        ]
     }
 
     /// The job called `name`, or the only one when `name` is `None`.

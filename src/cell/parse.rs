@@ -194,8 +194,9 @@ impl Source<'_> {
     }
 }
 
-pub(super) fn load(path: &Path) -> Result<Cell, CellError> {
-    let text = std::fs::read_to_string(path)
+/// The cell of file `path`, whose text is in `text_in`.
+pub(super) fn load(path: &Path, text_in: &Path) -> Result<Cell, CellError> {
+    let text = std::fs::read_to_string(text_in)
         .map_err(|error| CellError::new(path, format!("the cell file can't be read: {error}")))?;
     parse(path, &text)
 }

@@ -55,6 +55,7 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
     let overrides = Overrides {
         port: Some(sim.ready.pty.clone()),
         camera_host: Some(sim.ready.http.clone()),
+        frozen: None,
     };
     let setup = Setup::load(&cell, None, &overrides)?;
     let ended = || told.flag.load(std::sync::atomic::Ordering::Relaxed);
@@ -103,6 +104,7 @@ fn hold(
         cell: setup.cell.file.clone(),
         port: Some(port.to_owned()),
         socket: socket_path(None, &format!("bench-{}", std::process::id()))?,
+        frozen: None,
     };
     let mut guard = GuardProcess::start(&spec, Boot::Fresh).map_err(Failure::hardware)?;
     let report = RunnerReport::default();

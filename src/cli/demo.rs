@@ -47,6 +47,7 @@ pub(super) fn run(args: &Args, socket: Option<PathBuf>, json: bool) -> Outcome {
     let overrides = Overrides {
         port: Some(sim.ready.pty.clone()),
         camera_host: Some(sim.ready.http.clone()),
+        frozen: None,
     };
     let setup = Setup::load(&cell, None, &overrides)?;
     let options = Options {

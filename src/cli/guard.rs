@@ -16,12 +16,16 @@ pub(super) struct Args {
     /// Take over from a guard that was lost.
     #[arg(long)]
     replacing: bool,
+    /// Copies of the cell's files to read in their place.
+    #[arg(long)]
+    frozen: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args, socket: Option<&Path>) -> Outcome {
     let overrides = Overrides {
         port: args.port.clone(),
         camera_host: None,
+        frozen: args.frozen.clone(),
     };
     let cell = Cell::load(&args.cell, &overrides).map_err(Failure::configuration)?;
     let socket = super::run::socket_path(socket, &cell.name)?;

@@ -32,6 +32,8 @@ pub struct GuardSpec {
     pub port: Option<PathBuf>,
     /// Where it listens.
     pub socket: PathBuf,
+    /// Copies of the cell's files that one which takes over is made from.
+    pub frozen: Option<PathBuf>,
 }
 
 /// Why there is no guard.
@@ -69,6 +71,9 @@ impl GuardProcess {
         }
         if boot == Boot::Replacing {
             command.arg("--replacing");
+            if let Some(frozen) = &spec.frozen {
+                command.arg("--frozen").arg(frozen);
+            }
         }
         // A group of its own: a Ctrl-C in the terminal goes to the runner, which stops the arm in
         // order; and the guard outlives whoever started it.

@@ -3,6 +3,7 @@
 //! Owns the order of starting and ending, and the watch over the guard. Its death, silence or
 //! starvation is a stop; that is the guard's to see to.
 
+pub mod frozen;
 pub mod guard_process;
 pub mod history;
 pub mod job;
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use frozen::Frozen;
 use guard_process::{Boot, GuardError, GuardProcess, GuardSpec};
 use job::{Arm, End, Event, Judge, Seen, Tally};
 use link::{GuardLink, GuardState};
@@ -67,6 +69,7 @@ pub struct Summary {
 /// A controller that is up: the guard holds the port, cameras deliver, the policy is warm.
 pub struct Runner {
     guard: GuardProcess,
+    frozen: Frozen,
     link: SharedLink,
     planner: Planner,
     plan: job::Plan,
@@ -95,10 +98,15 @@ impl Runner {
     /// # Errors
     /// One line on what is missing, as configuration or hardware.
     pub fn start(setup: &Setup, options: &Options) -> Result<Runner, RunError> {
+        let frozen = Frozen::make(&setup.cell, options.socket.with_extension("files"));
+        let frozen = frozen.map_err(|error| {
+            RunError::Hardware(format!("the cell's files can't be copied: {error}"))
+        })?;
         let spec = GuardSpec {
             cell: setup.cell.file.clone(),
             port: options.port.clone(),
             socket: options.socket.clone(),
+            frozen: Some(frozen.folder().to_owned()),
         };
         let mut guard = GuardProcess::start(&spec, Boot::Fresh)?;
         let started = Self::start_beside(&mut guard, setup, options);
@@ -109,6 +117,7 @@ impl Runner {
         let (link, planner, plan, report, runtime) = started?;
         Ok(Runner {
             guard,
+            frozen,
             link,
             planner,
             plan,
@@ -234,6 +243,7 @@ impl Runner {
             let planner = &self.planner;
             let mut arm = WatchedArm {
                 guard: &mut self.guard,
+                frozen: &mut self.frozen,
                 link: &self.link,
                 report: &mut self.report,
             };
@@ -298,6 +308,7 @@ fn named(link: &GuardLink, refusal: Refusal) -> String {
 /// The guard under watch: a lost one is replaced.
 struct WatchedArm<'a> {
     guard: &'a mut GuardProcess,
+    frozen: &'a mut Frozen,
     link: &'a SharedLink,
     report: &'a mut RunnerReport,
 }
@@ -321,6 +332,12 @@ impl Arm for WatchedArm<'_> {
     fn observe(&mut self, events: &mut dyn FnMut(Event)) -> Result<Seen, String> {
         let link = self.current();
         link.wait_news(Duration::from_millis(20));
+        if let Some(file) = self.frozen.edited() {
+            tracing::warn!(
+                "{} was edited while the arm runs: nothing of it counts before the next start",
+                file.display()
+            );
+        }
         match link.guard() {
             GuardState::Up => Ok(link
                 .latest()

@@ -6,8 +6,9 @@ use surehand::messages::{FromGuard, Refusal, Request, name};
 
 use crate::common::motion::moving;
 use crate::common::operator::Operator;
-use crate::common::{Sim, now_ns};
+use crate::common::{Sim, now_ns, send_signal};
 use crate::processes::assert_no_jump;
+use rustix::process::Signal;
 
 #[test]
 fn a_moving_arm_is_neither_released_nor_enabled_anew() {
@@ -51,6 +52,20 @@ fn a_limit_edited_while_running_changes_nothing() {
         }
     }
     assert_eq!(after["mode"], "running");
+    // Nor does it with the guard that takes over, and the edit is told.
+    assert!(send_signal(controller.guard_pid, Signal::KILL));
+    let replaced = controller.wait_status("replaced", |status| {
+        status["guard_pid"] != controller.guard_pid && status["mode"] == "stopped"
+    });
+    for (before, after) in joints(&before).iter().zip(joints(&replaced)) {
+        assert_eq!(before["stopping_distance"], after["stopping_distance"]);
+    }
+    std::thread::sleep(Duration::from_millis(1500));
+    let said = controller.events.said();
+    assert!(
+        said.contains("quick.toml was edited while the arm runs"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -459,7 +459,7 @@ fn operators() -> Vec<Row> {
             "refused, written to the audit log",
         )
         .tested(&["operators.rs::a_limit_edited_while_running_changes_nothing"])
-        .lacking("there is no audit log yet"),
+        .lacking("the edit is told in the log; there is no audit log yet"),
         row(
             50,
             "disk of the recorder full",
