@@ -52,13 +52,17 @@ impl Audit {
         }
     }
 
-    /// The servo to ask in this tick, after `readings`.
-    pub(super) fn next(&mut self, readings: &JointVec<JointReading>) -> Option<usize> {
+    /// Takes in a tick's `readings`; every tick's, or one that was silent for a moment is missed.
+    pub(super) fn observe(&mut self, readings: &JointVec<JointReading>) {
         for (watch, reading) in self.joints.iter_mut().zip(readings) {
             let silent = matches!(reading, JointReading::Missing(_));
             watch.urgent |= watch.silent && !silent;
             watch.silent = silent;
         }
+    }
+
+    /// The servo to ask in this tick.
+    pub(super) fn next(&mut self) -> Option<usize> {
         self.ticks = self.ticks.wrapping_add(1);
         let answering = |watch: &Watch| !watch.silent;
         let urgent = |watch: &Watch| (watch.urgent || watch.differs) && answering(watch);
@@ -134,12 +138,34 @@ mod tests {
         }
     }
 
+    fn next(audit: &mut Audit, readings: &JointVec<JointReading>) -> Option<usize> {
+        audit.observe(readings);
+        audit.next()
+    }
+
     #[test]
     fn every_servo_has_its_turn() {
         let mut audit = Audit::new(3);
         let readings = JointVec::repeat(fresh(), 3);
-        let asked: Vec<_> = (0..12).filter_map(|_| audit.next(&readings)).collect();
+        let asked: Vec<_> = (0..12)
+            .filter_map(|_| next(&mut audit, &readings))
+            .collect();
         assert_eq!(asked, [1, 2, 0]);
+    }
+
+    #[test]
+    fn a_silence_in_ticks_without_time_for_a_question_is_not_forgotten() {
+        let mut audit = Audit::new(3);
+        let mut readings = JointVec::repeat(fresh(), 3);
+        for silent in [true, false] {
+            readings.as_mut_slice()[1] = if silent {
+                JointReading::Missing(ReadFault::Timeout)
+            } else {
+                fresh()
+            };
+            audit.observe(&readings);
+        }
+        assert_eq!(next(&mut audit, &readings), Some(1));
     }
 
     #[test]
@@ -148,7 +174,7 @@ mod tests {
         let readings = JointVec::repeat(fresh(), 3);
         audit.note(0, Finding::Unknown);
         audit.note(2, Finding::Unknown);
-        let asked: Vec<_> = (0..4).filter_map(|_| audit.next(&readings)).collect();
+        let asked: Vec<_> = (0..4).filter_map(|_| next(&mut audit, &readings)).collect();
         assert_eq!(asked, [2, 0, 2, 0]);
     }
 
@@ -172,14 +198,14 @@ mod tests {
         let mut audit = Audit::new(3);
         let mut readings = JointVec::repeat(fresh(), 3);
         readings.as_mut_slice()[2] = JointReading::Missing(ReadFault::Timeout);
-        audit.next(&readings);
+        next(&mut audit, &readings);
         readings.as_mut_slice()[2] = fresh();
-        assert_eq!(audit.next(&readings), Some(2));
+        assert_eq!(next(&mut audit, &readings), Some(2));
         audit.note(2, Finding::Unknown);
-        assert_eq!(audit.next(&readings), Some(2));
+        assert_eq!(next(&mut audit, &readings), Some(2));
         audit.note(2, Finding::Differs);
         assert_eq!(audit.restarted(), Some(2));
-        assert_eq!(audit.next(&readings), Some(2));
+        assert_eq!(next(&mut audit, &readings), Some(2));
         audit.note(2, Finding::Same);
         assert_eq!(audit.restarted(), None);
     }

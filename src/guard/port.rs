@@ -95,7 +95,8 @@ impl ArmPort {
         // A question without the time for its answer would have that answer come among the next
         // tick's, whose reading then waits for more of them, and leaves no time again.
         let in_time = deadline.since(realtime::now()) >= self.question_ns;
-        if in_time && let Some(joint) = self.audit.next(&readings) {
+        self.audit.observe(&readings);
+        if in_time && let Some(joint) = self.audit.next() {
             self.ask(joint, deadline);
         }
         readings
