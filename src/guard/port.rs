@@ -89,7 +89,11 @@ impl ArmPort {
 
     /// Reads all joints; waits at most its share of the period from `now`.
     pub(super) fn read(&mut self, now: MonoTime) -> JointVec<JointReading> {
-        let readings = self.bus.read(MonoTime(now.0 + self.read_ns));
+        // A reading that waits for a servo leaves the time for a question: one that restarted in
+        // the meantime must not be found only when all answer again. It ends a little late.
+        let question = self.question_ns * 3 / 2;
+        let patience = self.read_ns.saturating_sub(question).max(self.read_ns / 2);
+        let readings = self.bus.read(MonoTime(now.0 + patience));
         let readings = self.bus.in_joint_units(&readings);
         let deadline = MonoTime(now.0 + self.read_ns);
         // A question without the time for its answer would have that answer come among the next
