@@ -13,6 +13,8 @@ use crate::cell::Cell;
 
 /// How often the files are compared with their copies.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// What the name of a folder of copies ends in.
+const FOLDER: &str = "files";
 
 /// Copies of a cell's file, its URDF and its calibration.
 #[derive(Debug)]
@@ -24,13 +26,14 @@ pub struct Frozen {
 }
 
 impl Frozen {
-    /// Copies what `cell` was read from into `folder`, which is this run's own.
+    /// Copies what `cell` was read from into a folder of this process beside `socket`: a second run
+    /// that is about to be refused must not touch those of the first.
     ///
     /// # Errors
     /// When a file can't be read, or a copy not be written.
-    pub fn make(cell: &Cell, folder: PathBuf) -> io::Result<Frozen> {
-        // What is there is left over from a run that was killed.
-        let _ = std::fs::remove_dir_all(&folder);
+    pub fn make(cell: &Cell, socket: &Path) -> io::Result<Frozen> {
+        remove_left_over(socket);
+        let folder = socket.with_extension(format!("{}.{FOLDER}", std::process::id()));
         std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
         let mut files = Vec::new();
         for (file, name) in cell.frozen_names() {
@@ -65,9 +68,56 @@ impl Frozen {
     }
 }
 
+/// Removes the folders beside `socket` whose process is gone: it was killed.
+fn remove_left_over(socket: &Path) {
+    let (Some(beside), Some(stem)) = (socket.parent(), socket.file_stem()) else {
+        return;
+    };
+    let prefix = format!("{}.", stem.to_string_lossy());
+    let entries = std::fs::read_dir(beside).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let pid = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(&prefix))
+            .and_then(|rest| rest.strip_suffix(FOLDER))
+            .and_then(|rest| rest.strip_suffix('.'))
+            .and_then(|pid| pid.parse::<u32>().ok());
+        if let Some(pid) = pid
+            && !Path::new(&format!("/proc/{pid}")).exists()
+        {
+            // Left behind it does no harm.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 impl Drop for Frozen {
     fn drop(&mut self) {
         // Left behind it does no harm.
         let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_folders_of_processes_that_are_gone_are_removed() {
+        let beside = tempfile::tempdir().unwrap();
+        let own = format!("arm.{}.files", std::process::id());
+        let names = [
+            "arm.4294967294.files",
+            &own,
+            "arm.sock.files",
+            "other.4294967294.files",
+        ];
+        for name in names {
+            std::fs::create_dir(beside.path().join(name)).unwrap();
+        }
+        remove_left_over(&beside.path().join("arm.sock"));
+        let there = names.map(|name| beside.path().join(name).exists());
+        assert_eq!(there, [false, true, true, true]);
     }
 }

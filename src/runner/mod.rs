@@ -98,7 +98,7 @@ impl Runner {
     /// # Errors
     /// One line on what is missing, as configuration or hardware.
     pub fn start(setup: &Setup, options: &Options) -> Result<Runner, RunError> {
-        let frozen = Frozen::make(&setup.cell, options.socket.with_extension("files"));
+        let frozen = Frozen::make(&setup.cell, &options.socket);
         let frozen = frozen.map_err(|error| {
             RunError::Hardware(format!("the cell's files can't be copied: {error}"))
         })?;

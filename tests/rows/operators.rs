@@ -52,6 +52,14 @@ fn a_limit_edited_while_running_changes_nothing() {
         }
     }
     assert_eq!(after["mode"], "running");
+    // Somebody else starts the same cell, and is refused.
+    let second = crate::common::surehand()
+        .args(["run", "--job", "left", "--socket"])
+        .arg(&controller.socket)
+        .arg(&cell)
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(3), "{second:?}");
     // Nor does it with the guard that takes over, and the edit is told.
     assert!(send_signal(controller.guard_pid, Signal::KILL));
     let replaced = controller.wait_status("replaced", |status| {

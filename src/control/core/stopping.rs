@@ -61,17 +61,10 @@ impl Core {
     /// Where the goals go to take the push off what blocked a joint, once the arm stands.
     pub(super) fn withdraw(&mut self) -> Option<JointVec<Rad>> {
         let (limiter, measured) = (self.limiter.as_ref()?, self.monitor.measured()?);
-        if !limiter.at_rest() {
-            return match self.retreat {
-                Retreat::To(target) => Some(target),
-                Retreat::Wanted | Retreat::Done => None,
-            };
-        }
-        let command = limiter.command().positions();
-        match self.retreat {
-            Retreat::Done => None,
-            Retreat::Wanted => {
-                let mut target = command;
+        match (self.retreat, limiter.at_rest()) {
+            (Retreat::Done, _) | (Retreat::Wanted, false) => None,
+            (Retreat::Wanted, true) => {
+                let mut target = limiter.command().positions();
                 for (joint, at) in target.iter_mut().enumerate() {
                     if let Some(measured) = measured.get(joint)
                         && self.blocked.contains(joint)
@@ -82,14 +75,11 @@ impl Core {
                 self.retreat = Retreat::To(target);
                 Some(target)
             }
-            Retreat::To(target) => {
-                let there = (command.iter().zip(&target)).all(|(a, b)| (a.0 - b.0).abs() < 1e-3);
-                // At rest and not there: something else is in the way.
-                if there || limiter.hemmed() {
-                    self.retreat = Retreat::Done;
-                    return None;
-                }
-                Some(target)
+            (Retreat::To(target), false) => Some(target),
+            // There, or as near as limits and clearance let it.
+            (Retreat::To(_), true) => {
+                self.retreat = Retreat::Done;
+                None
             }
         }
     }

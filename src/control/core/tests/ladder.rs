@@ -127,6 +127,23 @@ fn a_blocked_joint_stops_pushing_and_keeps_a_share_of_its_torque_until_a_reset()
 }
 
 #[test]
+fn a_joint_that_is_held_outside_its_limits_does_not_keep_the_stop_from_ending() {
+    let mut rig = Rig::moving();
+    let upper = rig.core.config().model.limits().get(1).unwrap().upper.0;
+    // Somebody pushes the joint past its limit and holds it there.
+    rig.blocked = Some(1);
+    for _ in 0..1000 {
+        let to = upper + 0.15;
+        let at = &mut rig.positions.as_mut_slice()[1];
+        *at += (to - *at).clamp(-0.01, 0.01);
+        if rig.tick().mode == Mode::Stopped {
+            return;
+        }
+    }
+    panic!("it stops for ever");
+}
+
+#[test]
 fn an_encoder_that_jumps_while_the_push_is_taken_off_ends_that() {
     let mut rig = Rig::moving();
     rig.blocked = Some(0);
