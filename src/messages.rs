@@ -12,9 +12,11 @@ use crate::units::{Celsius, JointSet, JointVec, MonoTime, Rad, RadPerSec, Volts}
 mod cause;
 pub mod channel;
 mod mode;
+mod refusal;
 pub(crate) use cause::error_bits;
-pub use cause::{Cause, Names, Refusal};
+pub use cause::{Cause, Names};
 pub use mode::{Mode, Rung};
+pub use refusal::Refusal;
 
 /// Both ends must speak the same version; a `Hello` with another one is refused.
 pub const PROTOCOL: u32 = 5;

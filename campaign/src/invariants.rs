@@ -3,7 +3,10 @@
 //! Sees what goes into the core and what comes out, and keeps its own books of modes, plans,
 //! leases and torque. Never asks the code under test whether it was right.
 
-use surehand::arm::{AfterStop, Space};
+mod parking;
+mod torque;
+
+use surehand::arm::Space;
 use surehand::control::{
     CoreConfig, Inputs, JointCommand, Link, Measured, Step, Torque, TorqueAct,
 };
@@ -284,27 +287,6 @@ impl Observer {
         Ok(())
     }
 
-    /// Whether `step` may begin to put the arm away: somebody asked for it while it was not
-    /// latched, or the cell has it follow this kind of stop.
-    fn may_park(&self, step: &Step<JointCommand>) -> bool {
-        let Some(parking) = &self.config.parking else {
-            return false;
-        };
-        let follows = match step.cause {
-            Some(Cause::Parked) => {
-                let mut answers = step.answers.iter().flatten();
-                return answers.any(|it| *it == Ok(Request::Park));
-            }
-            Some(Cause::Shutdown | Cause::Signal) => parking.at_exit,
-            Some(Cause::Overheat { .. }) => parking.when_hot,
-            _ => AfterStop::Hold,
-        };
-        // Once it has stood latched, nothing moves it before a reset.
-        let mut answers = step.answers.iter().flatten();
-        let free = self.mode != Mode::Stopped || answers.any(|it| *it == Ok(Request::Reset));
-        follows == AfterStop::Park && free
-    }
-
     /// What must stop the arm does, in the tick it shows.
     fn demands(
         &self,
@@ -430,60 +412,6 @@ impl Observer {
             );
         }
         Ok(())
-    }
-
-    /// No goal to a limp arm, and torque only as the mode has it.
-    fn torque(&mut self, step: &Step<JointCommand>) -> Result<(), Broken> {
-        let asked = |wanted| {
-            step.answers
-                .iter()
-                .flatten()
-                .any(|answer| *answer == Ok(wanted))
-        };
-        match step.torque {
-            TorqueAct::Keep => {}
-            TorqueAct::Enable if asked(Request::Enable) => self.torque = Torque::On,
-            TorqueAct::Release if asked(Request::Release) => self.torque = Torque::Off,
-            TorqueAct::Release if self.is_put_away(step) => self.torque = Torque::Off,
-            TorqueAct::Enable | TorqueAct::Release => {
-                return broken(
-                    "torque changes only on purpose",
-                    format!("{:?} with {:?}", step.torque, step.answers),
-                );
-            }
-        }
-        if self.torque == Torque::Off && step.command.is_some() {
-            return broken(
-                "no goal goes to a limp arm: it would switch torque on",
-                format!("in {}", step.mode),
-            );
-        }
-        if step.torque == TorqueAct::Enable && step.command.is_none() {
-            return broken("torque comes on with a goal", format!("in {}", step.mode));
-        }
-        let live = !matches!(step.mode, Mode::Idle | Mode::Stopped);
-        let limp = step.mode == Mode::Idle;
-        if (live && self.torque == Torque::Off) || (limp && self.torque == Torque::On) {
-            return broken(
-                "an arm that works holds, and an idle one does not",
-                format!("torque is {:?} in {}", self.torque, step.mode),
-            );
-        }
-        Ok(())
-    }
-
-    /// Whether the last goals were the park pose, and the arm was on its way there.
-    fn is_put_away(&self, step: &Step<JointCommand>) -> bool {
-        let Some(parking) = &self.config.parking else {
-            return false;
-        };
-        let mut joints = self.motions.iter().zip(&parking.pose);
-        let there = joints.all(|(motion, pose)| match (motion.goal(), pose) {
-            (Some(goal), Some(pose)) => (goal - pose.0).abs() < 2e-3,
-            (goal, None) => goal.is_some(),
-            (None, Some(_)) => false,
-        });
-        there && self.mode == Mode::Parking && step.mode == Mode::Stopped
     }
 
     fn goals(

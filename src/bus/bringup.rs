@@ -9,23 +9,21 @@
 //! torque is asked for (a goal write switches torque on). May allocate; runs before the loop, or in
 //! a guard that replaces another and has not sent anything yet.
 
+mod look;
+
 use std::time::Duration;
 
 use super::feetech::Block;
-use super::feetech::register::{
-    CONTROL, EEPROM, FIRMWARE_MAJOR, FIRMWARE_MINOR, HOMING_OFFSET, MAX_POSITION, MAX_TEMPERATURE,
-    MAX_VOLTAGE, MIN_POSITION, MIN_VOLTAGE, MODE, MODEL, PRESENT, RETURN_DELAY, Register,
-    STATUS_LEVEL, STS3215, TORQUE_ENABLE, Torque,
-};
+use super::feetech::register::{CONTROL, EEPROM, PRESENT, Torque};
 use super::port::Port;
 use super::problem::{Problem, Trouble};
 use super::service::{RawReading, TorqueError};
 use super::settings::ServoSettings;
-use super::timeouts::{MAX_RETURN_DELAY, Timeouts};
+use super::timeouts::Timeouts;
 use super::transaction::{Answer, Bytes, Line, deadline_in, monotonic_now};
-use crate::arm::calibration::{Calibration, JointCalibration, REST_TOLERANCE};
-use crate::control::ReadFault;
+use crate::arm::calibration::Calibration;
 use crate::units::{JointVec, MonoTime};
+use look::Look;
 
 /// How often a servo is asked before it counts as silent: the first question after a takeover may
 /// fall into the rest of a torn frame.
@@ -368,140 +366,4 @@ fn data(answer: Answer) -> Option<Bytes> {
         Answer::Data { bytes, .. } => Some(bytes),
         Answer::Missing(_) => None,
     }
-}
-
-/// Everything one servo has said.
-struct Look {
-    ping: Answer,
-    present: Answer,
-    eeprom: Option<Bytes>,
-    control: Option<Bytes>,
-}
-
-impl Look {
-    fn found(&self) -> FoundServo {
-        let eeprom = |register| self.eeprom.and_then(|b| EEPROM.get(b.as_slice(), register));
-        FoundServo {
-            model: eeprom(MODEL),
-            firmware: eeprom(FIRMWARE_MAJOR).zip(eeprom(FIRMWARE_MINOR)),
-            reading: RawReading::from_answer(&self.present),
-            torque_on: self
-                .control
-                .and_then(|bytes| CONTROL.get(bytes.as_slice(), TORQUE_ENABLE))
-                .map(|value| value != 0),
-        }
-    }
-
-    fn troubles(&self, joint: &JointCalibration) -> Vec<Trouble> {
-        let ping_errors = match self.ping {
-            Answer::Data { errors, .. } => errors,
-            Answer::Missing(ReadFault::Timeout) => return vec![Trouble::Silent],
-            Answer::Missing(ReadFault::Port) => return vec![Trouble::Port],
-            Answer::Missing(ReadFault::Corrupt | ReadFault::WrongId) => {
-                return vec![Trouble::Garbled];
-            }
-        };
-        let (Some(eeprom), Some(_)) = (&self.eeprom, &self.control) else {
-            return vec![Trouble::Unreadable];
-        };
-        let get = |register: Register| EEPROM.get(eeprom.as_slice(), register).unwrap_or(-1);
-        let model = get(MODEL);
-        if model != STS3215 {
-            // The meaning of all other registers is then unknown.
-            return vec![Trouble::Model { found: model }];
-        }
-        let mut troubles = eeprom_troubles(get, joint);
-        troubles.extend(present_troubles(&self.present, ping_errors, get, joint));
-        troubles
-    }
-}
-
-fn eeprom_troubles(get: impl Fn(Register) -> i32, joint: &JointCalibration) -> Vec<Trouble> {
-    let mut troubles = Vec::new();
-    let delay = Duration::from_micros(2) * u32::try_from(get(RETURN_DELAY)).unwrap_or(u32::MAX);
-    if delay > MAX_RETURN_DELAY {
-        troubles.push(Trouble::ReturnDelay {
-            found: delay,
-            most: MAX_RETURN_DELAY,
-        });
-    }
-    let status_level = get(STATUS_LEVEL);
-    if !(0..=1).contains(&status_level) {
-        troubles.push(Trouble::StatusLevel {
-            found: status_level,
-        });
-    }
-    let mode = get(MODE);
-    if mode != 0 {
-        troubles.push(Trouble::Mode { found: mode });
-    }
-    let homing = get(HOMING_OFFSET);
-    if homing != joint.homing_offset() {
-        troubles.push(Trouble::HomingOffset {
-            found: homing,
-            expected: joint.homing_offset(),
-        });
-    }
-    let range = (get(MIN_POSITION), get(MAX_POSITION));
-    if range != calibrated(joint) {
-        troubles.push(Trouble::Range {
-            found: range,
-            expected: calibrated(joint),
-        });
-    }
-    troubles
-}
-
-fn present_troubles(
-    present: &Answer,
-    ping_errors: u8,
-    limit: impl Fn(Register) -> i32,
-    joint: &JointCalibration,
-) -> Vec<Trouble> {
-    let RawReading::Fresh {
-        position,
-        voltage,
-        temperature,
-        errors,
-        ..
-    } = RawReading::from_answer(present)
-    else {
-        let zeros = matches!(present, Answer::Data { .. });
-        return vec![if zeros {
-            Trouble::AllZero
-        } else {
-            Trouble::Unreadable
-        }];
-    };
-    let mut troubles = Vec::new();
-    let (min, max) = calibrated(joint);
-    if !(min - REST_TOLERANCE..=max + REST_TOLERANCE).contains(&position.0) {
-        troubles.push(Trouble::Position {
-            found: position,
-            range: (min, max),
-        });
-    }
-    if temperature >= limit(MAX_TEMPERATURE) {
-        troubles.push(Trouble::Hot {
-            found: temperature,
-            most: limit(MAX_TEMPERATURE),
-        });
-    }
-    let supply = (limit(MIN_VOLTAGE), limit(MAX_VOLTAGE));
-    if !(supply.0..=supply.1).contains(&voltage) {
-        troubles.push(Trouble::Supply {
-            found: voltage,
-            range: supply,
-        });
-    }
-    let bits = errors | ping_errors;
-    if bits != 0 {
-        troubles.push(Trouble::Errors { bits });
-    }
-    troubles
-}
-
-fn calibrated(joint: &JointCalibration) -> (i32, i32) {
-    let (min, max) = joint.range();
-    (min.0, max.0)
 }

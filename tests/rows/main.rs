@@ -14,6 +14,7 @@ mod measure;
 mod operators;
 mod policies;
 mod processes;
+mod promises;
 mod registry;
 mod strike;
 mod struck;
