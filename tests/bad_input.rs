@@ -6,7 +6,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{Sim, root, surehand};
+use common::{Sim, output, root, surehand};
 
 /// A cell on a running arm, with parts of its file replaced.
 struct Bench {
@@ -29,12 +29,12 @@ impl Bench {
         assert!(text.contains(old), "{old} is not in the cell file");
         let cell = self.folder.path().join("bad.toml");
         std::fs::write(&cell, text.replace(old, new)).unwrap();
-        let output = surehand()
-            .args(["run", "--job", "left", "--socket"])
-            .arg(self.folder.path().join("bad.sock"))
-            .arg(&cell)
-            .output()
-            .unwrap();
+        let output = output(
+            surehand()
+                .args(["run", "--job", "left", "--socket"])
+                .arg(self.folder.path().join("bad.sock"))
+                .arg(&cell),
+        );
         let said = String::from_utf8_lossy(&output.stderr)
             .lines()
             .filter(|line| line.starts_with("surehand: "))

@@ -8,11 +8,11 @@ use serde_json::Value;
 
 #[test]
 fn bench_measures_every_part_and_leaves_nothing_behind() {
-    let output = common::surehand()
-        .args(["bench", "--for", "1", "--json"])
-        .current_dir(common::root())
-        .output()
-        .unwrap();
+    let output = common::output(
+        common::surehand()
+            .args(["bench", "--for", "1", "--json"])
+            .current_dir(common::root()),
+    );
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();

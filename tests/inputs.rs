@@ -10,7 +10,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use common::motion::{assert_stands_held_and_latched, first_slower_ms, settle};
-use common::{Controller, Sim, now_ns, send_signal, surehand};
+use common::{Controller, Sim, now_ns, output, send_signal, surehand};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -121,7 +121,7 @@ fn phase(index: u64) -> Duration {
 fn verb(controller: &Controller, words: &[&str]) -> (i32, String) {
     let mut command = surehand();
     command.args(words).arg("--socket").arg(&controller.socket);
-    let output = command.output().unwrap();
+    let output = output(&mut command);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     (output.status.code().unwrap(), said)
 }
@@ -403,7 +403,7 @@ fn a_contact_that_can_not_be_read_is_told_in_one_line_and_nothing_is_switched_on
             .arg("run")
             .arg(&file)
             .args(["--job", "left", "--socket"]);
-        let output = command.arg(cell.path("bad.sock")).output().unwrap();
+        let output = output(command.arg(cell.path("bad.sock")));
         let said = String::from_utf8_lossy(&output.stderr);
         let said: Vec<_> = said
             .lines()

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::motion::settle;
-use common::{Controller, Sim, send_signal, surehand};
+use common::{Controller, Sim, output, send_signal, surehand};
 use rustix::process::Signal;
 
 const POSE: [f64; 4] = [0.0, -1.7, 1.6, 1.2];
@@ -152,12 +152,7 @@ fn a_park_pose_that_is_none_is_refused_with_its_key() {
     for (from, to, what) in cases {
         std::fs::write(&path, good.replace(from, to)).unwrap();
         let mut command = surehand();
-        let output = command
-            .arg("run")
-            .arg(&path)
-            .args(["--job", "left"])
-            .output();
-        let output = output.unwrap();
+        let output = output(command.arg("run").arg(&path).args(["--job", "left"]));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(

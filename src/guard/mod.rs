@@ -16,6 +16,7 @@ mod relay;
 pub mod settings;
 mod shell;
 mod status;
+mod vigil;
 
 use std::path::Path;
 

@@ -16,9 +16,10 @@ use super::port::ArmPort;
 use super::recent::Recent;
 use super::relay::{Pump, Pumping};
 use super::status;
+use super::vigil::Vigil;
 use super::{Boot, GuardError, settings};
 use crate::cell::Cell;
-use crate::control::{Core, Inputs, JointReading, Step, TorqueAct};
+use crate::control::{Core, Inputs, JointReading, Step, Torque, TorqueAct};
 use crate::messages::channel::Listener;
 use crate::messages::{Cause, Mode, Telemetry};
 use crate::realtime;
@@ -34,6 +35,7 @@ pub(super) struct Shell {
     contacts: SafetyContacts,
     relay: Option<Pump>,
     told_to_end: Arc<AtomicBool>,
+    vigil: Vigil,
     /// Torque was asked for and not confirmed.
     limp: bool,
     /// After the last tick.
@@ -102,6 +104,7 @@ impl Shell {
             Boot::Replacing => Cause::GuardReplaced,
         };
         let config = settings::core_config(cell, &arm, grants.fifo.is_ok());
+        let vigil = Vigil::new(torque == Torque::On, realtime::now());
         let core = Core::new(config, cause, torque).map_err(|e| configuration(&e))?;
         let joints = arm.model.len();
         let measured = Measurements {
@@ -116,6 +119,7 @@ impl Shell {
             inbox: Inbox::default(),
             contacts,
             told_to_end,
+            vigil,
             limp: false,
             mode: Mode::Stopped,
             measured,
@@ -145,7 +149,8 @@ impl Shell {
         if std::mem::take(&mut self.limp) {
             self.inbox.signals.trip.get_or_insert(Cause::TorqueNotTaken);
         }
-        self.inbox.signals.told_to_end = self.told_to_end.load(Ordering::Relaxed);
+        self.inbox.signals.told_to_end = self.told_to_end.load(Ordering::Relaxed)
+            || self.vigil.is_over(self.clients.link(), self.mode, now);
         let step = self.core.tick(&Inputs {
             now,
             missed: wake.missed,
@@ -182,6 +187,7 @@ impl Shell {
     }
 
     fn write(&mut self, step: &Step<crate::control::JointCommand>) {
+        self.vigil.note(step.torque);
         let share = self.core.config().monitors.blocked_torque;
         self.port.ease(step.eased, share);
         match (step.torque, &step.command) {

@@ -173,8 +173,17 @@ fn seqpacket() -> io::Result<OwnedFd> {
 pub fn own_name() -> Name {
     let uid = rustix::process::geteuid().as_raw();
     let user = std::env::var("USER").unwrap_or_else(|_| format!("user {uid}"));
-    let session = rustix::process::getsid(None).map_or(0, rustix::process::Pid::as_raw_pid);
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let session = session_in(&stat).unwrap_or("unknown");
     name(&format!("{user} in session {session}"))
+}
+
+/// The session in a `/proc/PID/stat`. It is 0 in a container whose session began outside, for which
+/// `getsid` of rustix has no type.
+fn session_in(stat: &str) -> Option<&str> {
+    // The command's name comes before, in parentheses, and may hold anything.
+    let (_, after) = stat.rsplit_once(')')?;
+    after.split_whitespace().nth(3)
 }
 
 /// The folder where controllers of this user are found: `$XDG_RUNTIME_DIR/surehand`, else a
@@ -255,6 +264,16 @@ mod tests {
             server.try_receive::<ToGuard>(bytes.as_mut_slice()),
             Received::Closed
         );
+    }
+
+    #[test]
+    fn a_session_is_named_whatever_the_command_is_called_and_wherever_it_began() {
+        let own = "31 (a) b (c) R 7 31 12 34816 31 4194304 0";
+        assert_eq!(session_in(own), Some("12"));
+        let outside = "2 (surehand) S 1 0 0 0 -1 4194560";
+        assert_eq!(session_in(outside), Some("0"));
+        assert_eq!(session_in(""), None);
+        assert!(own_name().contains("in session "));
     }
 
     #[test]

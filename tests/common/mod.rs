@@ -16,7 +16,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -32,6 +32,30 @@ pub fn surehand() -> Command {
 /// The project's folder.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Runs `command` to its end, and that of all it has started and left its output to.
+///
+/// # Panics
+/// When that takes two minutes, with what is still there.
+pub fn output(command: &mut Command) -> Output {
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let pid = child.id();
+    let (sender, ended) = channel();
+    // Left behind when the test fails for it.
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    match ended.recv_timeout(Duration::from_secs(120)) {
+        Ok(output) => output.expect("its output can be read"),
+        Err(_) => panic!(
+            "{command:?} (process {pid}) has not ended; of the program there are:\n{}",
+            threads::of_program()
+        ),
+    }
 }
 
 /// A process that prints one JSON event a line; killed when dropped.
@@ -372,12 +396,8 @@ impl Controller {
 
     /// Runs an operator's verb; its exit code.
     pub fn verb(&self, verb: &str) -> i32 {
-        let status = surehand()
-            .args([verb, "--socket"])
-            .arg(&self.socket)
-            .stdout(Stdio::null())
-            .status();
-        status.expect("the verb runs").code().expect("a code")
+        let ended = output(surehand().args([verb, "--socket"]).arg(&self.socket));
+        ended.status.code().expect("a code")
     }
 }
 
@@ -408,12 +428,11 @@ fn guards_at(socket: &Path) -> Vec<u32> {
 }
 
 pub fn status(socket: &Path) -> Option<Value> {
-    let output = surehand()
-        .args(["status", "--json", "--socket"])
-        .arg(socket)
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
+    let output = output(
+        surehand()
+            .args(["status", "--json", "--socket"])
+            .arg(socket),
+    );
     serde_json::from_slice(&output.stdout).ok()
 }
 

@@ -3,6 +3,7 @@
 
 #![allow(unsafe_code, reason = "ptrace has no safe wrapper")]
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, pidfd_open, prlimit};
@@ -75,4 +76,37 @@ pub fn wait_death(pid: u32) -> u64 {
     let ready = poll(&mut fds, Some(&timeout)).expect("the process can be watched");
     assert_eq!(ready, 1, "process {pid} does not end");
     now_ns()
+}
+
+/// Every process of the program under test with what its threads wait in, a line each.
+pub fn of_program() -> String {
+    let read = |path: PathBuf| std::fs::read(path).unwrap_or_default();
+    let text = |path| String::from_utf8_lossy(&read(path)).replace('\0', " ");
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut lines = String::new();
+    for process in processes.map(|it| it.path()) {
+        if text(process.join("comm")).trim() != "surehand" {
+            continue;
+        }
+        let tasks = std::fs::read_dir(process.join("task"));
+        let waits: Vec<String> = tasks
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|task| {
+                format!(
+                    "{} in {}",
+                    text(task.path().join("comm")).trim(),
+                    text(task.path().join("wchan"))
+                )
+            })
+            .collect();
+        lines += &format!(
+            "{}: {}: {}\n",
+            process.display(),
+            text(process.join("cmdline")),
+            waits.join(", ")
+        );
+    }
+    lines
 }

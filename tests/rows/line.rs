@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::common::motion::{moving, settle};
-use crate::common::{Frame, Sim, now_ns, send_signal, surehand};
+use crate::common::{Frame, Sim, now_ns, output, send_signal, surehand};
 use crate::processes::assert_no_jump;
 use crate::strike::holds;
 
@@ -71,14 +71,14 @@ fn a_second_controller_is_told_that_the_port_is_taken() {
 /// Runs a controller that should not come up; its exit code and what it said.
 fn refused(sim: &Sim, folder: &std::path::Path) -> (Option<i32>, String) {
     let cell = sim.cell("calm.toml", folder);
-    let output = surehand()
-        .args([
-            "run", "--json", "--job", "left", "--linger", "0", "--socket",
-        ])
-        .arg(folder.join("refused.sock"))
-        .arg(&cell)
-        .output()
-        .unwrap();
+    let output = output(
+        surehand()
+            .args([
+                "run", "--json", "--job", "left", "--linger", "0", "--socket",
+            ])
+            .arg(folder.join("refused.sock"))
+            .arg(&cell),
+    );
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     (output.status.code(), said)
 }

@@ -6,7 +6,7 @@ use surehand::messages::{FromGuard, Refusal, Request, name};
 
 use crate::common::motion::moving;
 use crate::common::operator::Operator;
-use crate::common::{Sim, now_ns, send_signal};
+use crate::common::{Sim, now_ns, output, send_signal, surehand};
 use crate::processes::assert_no_jump;
 use rustix::process::Signal;
 
@@ -53,12 +53,12 @@ fn a_limit_edited_while_running_changes_nothing() {
     }
     assert_eq!(after["mode"], "running");
     // Somebody else starts the same cell, and is refused.
-    let second = crate::common::surehand()
-        .args(["run", "--job", "left", "--socket"])
-        .arg(&controller.socket)
-        .arg(&cell)
-        .output()
-        .unwrap();
+    let second = output(
+        surehand()
+            .args(["run", "--job", "left", "--socket"])
+            .arg(&controller.socket)
+            .arg(&cell),
+    );
     assert_eq!(second.status.code(), Some(3), "{second:?}");
     // Nor does it with the guard that takes over, and the edit is told.
     assert!(send_signal(controller.guard_pid, Signal::KILL));
@@ -89,11 +89,11 @@ fn the_second_who_commands_is_told_who_holds_control() {
     ben.send(Request::Start);
     assert_eq!(ben.answer(), Some(FromGuard::Held(name("ana"))));
     // So is one who types a command, in one line with the name.
-    let typed = crate::common::surehand()
-        .args(["start", "--socket"])
-        .arg(&controller.socket)
-        .output()
-        .unwrap();
+    let typed = output(
+        surehand()
+            .args(["start", "--socket"])
+            .arg(&controller.socket),
+    );
     assert_eq!(typed.status.code(), Some(2));
     let said = String::from_utf8_lossy(&typed.stderr);
     assert!(said.contains("ana holds control"), "{said}");
