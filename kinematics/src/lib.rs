@@ -1,0 +1,21 @@
+//! Kinematics of a serial chain: where its tool is, how it moves, and which joints put it somewhere.
+//!
+//! ```text
+//! URDF ─► Description ─► Model<N> ─┬─► Chain<N>: forward kinematics, Jacobian
+//!                                  ├─► global: joints for a pose, from anywhere
+//!                                  └─► streaming: the next joint velocities, tick after tick
+//! ```
+//!
+//! Everything after loading is of fixed size, pure and free of allocation, so that a real-time tick
+//! may use it. Lengths are metres, angles radians, times seconds; a pose is that of the tool frame
+//! in the frame of the base link.
+
+pub mod chain;
+pub mod description;
+pub mod frame;
+pub mod model;
+
+pub use chain::{Chain, Driver, Jacobian, Joint, Linearised, Motion};
+pub use description::{Description, DescriptionError};
+pub use frame::Frame;
+pub use model::{Limits, MAX_JOINTS, Model};
