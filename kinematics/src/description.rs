@@ -127,12 +127,16 @@ impl Reader<'_> {
             )
         })?;
         self.check_tree(&robot)?;
-        let tree = k::Chain::<f64>::from(&robot);
-        let path = self.path(&robot, &tree)?;
-        self.describe(&robot, &path)
+        let path = self.path(&robot)?;
+        let tree = k::Chain::<f64>::from(geometry_alone(&robot, &path));
+        let path: Result<Vec<_>, _> = path
+            .into_iter()
+            .map(|joint| Ok((joint, self.geometry(joint, &tree)?)))
+            .collect();
+        self.describe(&robot, &path?)
     }
 
-    /// What `k` would panic on, or go round for ever.
+    /// Whether joints and links hang together.
     fn check_tree(&self, robot: &urdf_rs::Robot) -> Result<(), DescriptionError> {
         for joint in &robot.joints {
             for link in [&joint.parent.link, &joint.child.link] {
@@ -176,12 +180,11 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The joints from base to tip, as the URDF has them and as `k` does.
+    /// The joints from base to tip.
     fn path<'r>(
         &self,
         robot: &'r urdf_rs::Robot,
-        tree: &k::Chain<f64>,
-    ) -> Result<Vec<(&'r urdf_rs::Joint, Joint)>, DescriptionError> {
+    ) -> Result<Vec<&'r urdf_rs::Joint>, DescriptionError> {
         for link in [self.base, self.tip] {
             if !robot.links.iter().any(|other| other.name == link) {
                 let names: Vec<&str> = robot.links.iter().map(|l| l.name.as_str()).collect();
@@ -209,9 +212,7 @@ impl Reader<'_> {
             link = &joint.parent.link;
         }
         path.reverse();
-        path.into_iter()
-            .map(|joint| Ok((joint, self.geometry(joint, tree)?)))
-            .collect()
+        Ok(path)
     }
 
     /// Where `joint` sits and what it does, by `k`.
@@ -437,6 +438,20 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// `path` as a robot of its own, without limits and mimics: `k` panics on wrong ones, and they are
+/// read here.
+fn geometry_alone(robot: &urdf_rs::Robot, path: &[&urdf_rs::Joint]) -> urdf_rs::Robot {
+    let joints = path.iter().map(|joint| urdf_rs::Joint {
+        mimic: None,
+        limit: urdf_rs::JointLimit::default(),
+        ..(*joint).clone()
+    });
+    urdf_rs::Robot {
+        joints: joints.collect(),
+        ..robot.clone()
     }
 }
 
