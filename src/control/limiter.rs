@@ -27,8 +27,14 @@ pub use around::Around;
 use around::Shape;
 use axis::Axis;
 
-/// The most places along a stop at which the clearance is looked at.
+/// The fewest places along a stop that has no room to spare at which the clearance is looked at.
 const STOP_LOOKS: f64 = 24.0;
+/// The most places: they bound the time that a tick takes.
+const MOST_LOOKS: f64 = 64.0;
+/// How far into its margin the arm may swing between two looks, metres.
+const SWING: f64 = 0.000_5;
+/// How far a stop may lead an arm back again on its way out of a margin, metres.
+const BACK: f64 = 0.001;
 /// The share of the speed limit of links that is aimed at: the rest is for levers that grow.
 const AIM: f64 = 0.98;
 
@@ -51,6 +57,15 @@ pub struct Measured {
     pub position: Rad,
     /// Velocity.
     pub velocity: RadPerSec,
+}
+
+/// What a stop leads past.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct StopWay {
+    /// The least room to each thing on the way.
+    least: Room,
+    /// How far it leads back in where it has led out of something, below zero.
+    back: Room,
 }
 
 /// Turns targets into commands, one tick at a time.
@@ -104,8 +119,8 @@ impl Limiter {
         let before = *self;
         let most = self.joints.map(|axis| pace * axis.limits.velocity.0);
         self.advance(target, measured, &most);
-        let mut least = around.watched().map(|shape| self.least(&shape));
-        if let Some((shape, share)) = before.share(self, least.as_ref(), around) {
+        let mut way = around.watched().map(|shape| self.stop_way(&shape));
+        if let Some((shape, share)) = before.share(self, way.as_ref(), around) {
             let speeds = self.joints.iter().map(Axis::speed_to_come).enumerate();
             let held = speeds.zip(&most).map(|((index, speed), most)| {
                 if shape.moves(index) {
@@ -117,9 +132,9 @@ impl Limiter {
             let held = held.collect();
             *self = before;
             self.advance(target, measured, &held);
-            least = around.watched().map(|shape| self.least(&shape));
+            way = around.watched().map(|shape| self.stop_way(&shape));
         }
-        let clear = least.is_none_or(|least| before.may_stop_with(&least, around));
+        let clear = way.is_none_or(|way| before.may_stop_along(&way, around));
         if clear && before.stays_slow(self, around) {
             return self.command();
         }
@@ -145,19 +160,19 @@ impl Limiter {
     }
 
     /// The share of its speed that the arm may keep on the way to `next`, where it may not keep
-    /// all of it; `least` is the room that a stop from there leaves.
+    /// all of it; `way` is that of a stop from there.
     fn share<'a>(
         &self,
         next: &Limiter,
-        least: Option<&Room>,
+        way: Option<&StopWay>,
         around: &Around<'a>,
     ) -> Option<(Shape<'a>, f64)> {
         let slow = around.speed_limit().map(|(shape, most)| {
             let fastest = next.fastest_link(&shape);
             (shape, AIM * most / fastest)
         });
-        let near = around.watched().zip(least).and_then(|(shape, least)| {
-            if shape.is_far(least.least()) {
+        let near = around.watched().zip(way).and_then(|(shape, way)| {
+            if shape.is_far(way.least.least()) {
                 return None;
             }
             // Where it would be a tick later, at the speed that is to come.
@@ -165,7 +180,7 @@ impl Limiter {
                 .joints
                 .map(|axis| Rad(axis.state.position + axis.speed_to_come() * self.period));
             let here = shape.room(&next.positions());
-            let share = shape.share(least, &here, &shape.room(&ahead), self.period);
+            let share = shape.share(&way.least, &here, &shape.room(&ahead), self.period);
             Some((shape, share))
         });
         let shares = slow.into_iter().chain(near);
@@ -173,11 +188,13 @@ impl Limiter {
         least.filter(|(_, share)| *share < 1.0)
     }
 
-    /// Whether a stop with `least` on its way leaves room to everything; where there is none
-    /// already, whether it leads no deeper.
-    fn may_stop_with(&self, least: &Room, around: &Around<'_>) -> bool {
+    /// Whether a stop on `way` leaves room to everything; where there is none already, whether it
+    /// leads no deeper, nor in again once it has led out.
+    fn may_stop_along(&self, way: &StopWay, around: &Around<'_>) -> bool {
         let here = || around.watched().map(|shape| shape.room(&self.positions()));
-        least.least() >= 0.0 || here().is_none_or(|here| least.no_worse_than(&here))
+        way.least.least() >= 0.0
+            || (way.back.least() >= -BACK
+                && here().is_none_or(|here| way.least.no_worse_than(&here)))
     }
 
     /// Whether no link gets too fast in a stop from `next`; where one is too fast already,
@@ -195,25 +212,45 @@ impl Limiter {
         shape.fastest(&self.positions(), &swings)
     }
 
-    /// The least room now and on the way of a stop: joints stop one by one, so the way is
-    /// not straight. The next look is when what is left now could have been used up, and there
-    /// is none where all that is left of the way leads near nothing.
-    fn least(&self, shape: &Shape<'_>) -> Room {
+    /// The way of a stop from now: joints stop one by one, so it is not straight. The next look
+    /// is when what is left now could have been used up, and there is none where all that is left
+    /// of the way leads near nothing.
+    fn stop_way(&self, shape: &Shape<'_>) -> StopWay {
         let longest = self.joints.iter().map(Axis::stop_secs).fold(0.0, f64::max);
-        let mut least = Room::OPEN;
+        let densest = self.look_every(shape, longest);
+        let mut way = StopWay {
+            least: Room::OPEN,
+            back: Room::OPEN,
+        };
+        let mut best = shape.room(&self.positions());
         let mut secs = 0.0;
         loop {
             let at = self.joints.map(|axis| axis.stopping_after(secs));
             let left = shape.room(&at.map(|axis| Rad(axis.state.position)));
-            least = least.min(left);
+            way.least = way.least.min(left);
+            best = best.max(left);
+            way.back = way.back.min(left.beyond(best));
             let left = left.least();
             let sum = |of: fn(&Axis) -> f64| shape.sum(&at.map(|axis| of(&axis)));
             if secs >= longest || shape.is_far(left - sum(Axis::stop_way)) {
-                return least;
+                return way;
             }
-            let step = (left / sum(Axis::fastest)).max(longest / STOP_LOOKS);
+            let step = (left / sum(Axis::fastest)).max(densest);
             secs = (secs + step).min(longest);
         }
+    }
+
+    /// Seconds between two looks on a way without room to spare, of a stop that takes `longest`.
+    /// Between two moments that are `t` apart and clear, a point that accelerates by at most `a`
+    /// gets no deeper than `a t² / 8`.
+    fn look_every(&self, shape: &Shape<'_>, longest: f64) -> f64 {
+        let along = shape.sum(&self.joints.map(|axis| axis.limits.acceleration.0));
+        let speeds = self.joints.map(|axis| axis.fastest());
+        // All joints before a point turn the way that each of them moves it.
+        let turning: f64 = speeds.iter().sum();
+        let across = turning * shape.sum(&speeds);
+        let needed = (8.0 * SWING / (along + across)).sqrt();
+        needed.clamp(longest / MOST_LOOKS, longest / STOP_LOOKS)
     }
 
     fn positions(&self) -> JointVec<Rad> {

@@ -39,13 +39,29 @@ impl Room {
 
     /// The lesser of each.
     #[must_use]
-    pub fn min(mut self, other: Room) -> Room {
+    pub fn min(self, other: Room) -> Room {
+        self.with(other, f64::min)
+    }
+
+    /// The greater of each.
+    #[must_use]
+    pub fn max(self, other: Room) -> Room {
+        self.with(other, f64::max)
+    }
+
+    /// How much more there is of each than in `best`, where that is none; all of it elsewhere.
+    #[must_use]
+    pub fn beyond(self, best: Room) -> Room {
+        self.with(best, |left, best| left - best.min(0.0))
+    }
+
+    fn with(mut self, other: Room, of: fn(f64, f64) -> f64) -> Room {
         let walls = self.walls.iter_mut().zip(other.walls);
         let planes = self.planes.iter_mut().zip(other.planes);
         let boxes = self.boxes.iter_mut().zip(other.boxes);
         let links = self.links.iter_mut().zip(other.links);
         for (left, other) in walls.chain(planes).chain(boxes).chain(links) {
-            *left = left.min(other);
+            *left = of(*left, other);
         }
         self
     }
@@ -82,5 +98,8 @@ mod tests {
         assert!(!links(-0.01, -0.01).no_worse_than(&before));
         assert!(!links(-0.03, 0.01).no_worse_than(&before));
         assert_eq!(links(0.03, 0.01).min(links(0.02, 0.02)), links(0.02, 0.01));
+        assert_eq!(links(0.03, 0.01).max(links(0.02, 0.02)), links(0.03, 0.02));
+        let back = links(-0.02, 0.01).beyond(links(-0.01, 0.02));
+        assert_eq!((back.links[0], back.links[1]), (-0.01, 0.01));
     }
 }

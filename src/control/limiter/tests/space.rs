@@ -196,6 +196,32 @@ fn no_command_of_a_wild_arm_eats_up_the_margin() {
     }
 }
 
+/// Joints stop one by one, so a stop may lead an arm out of a margin and in again. That is rare:
+/// the campaign has met it, and meets no more.
+#[test]
+fn an_arm_on_its_way_out_may_not_stop_on_a_way_that_leads_in_again() {
+    let space = Space {
+        walls: Some(Block {
+            min: [-1.0, -1.0, -1.0],
+            max: [0.2, 1.0, 1.0],
+        }),
+        ..Space::default()
+    };
+    let arm = Arm::new([0.0, 0.2, 0.2, 0.5, 0.0, 0.0], space);
+    assert!(arm.room() < -0.01, "it begins without room");
+    let around = Around::new(&arm.model, &arm.clearance);
+    let least = arm.clearance.of(&arm.model, &arm.positions());
+    let way = |back: f64| StopWay {
+        least,
+        back: Room {
+            walls: [back; 6],
+            ..Room::OPEN
+        },
+    };
+    assert!(arm.limiter.may_stop_along(&way(0.0), &around));
+    assert!(!arm.limiter.may_stop_along(&way(-0.002), &around));
+}
+
 /// Every link end, every tick, braking included; jumps, drifts, reversals and nonsense.
 #[test]
 fn a_hundred_thousand_targets_take_no_link_beyond_its_speed() {
