@@ -36,6 +36,8 @@ struct Joint {
     wrong_supply: bool,
     /// The position the core believes, and since when it is confirmed.
     believed: Option<(f64, MonoTime)>,
+    /// What is believed could not be seen while the readings jumped.
+    unsure: bool,
     /// Readings in a row that can't be believed at once.
     strange: u32,
     /// The encoder is believed where it went.
@@ -197,6 +199,14 @@ impl Joint {
         // Until every joint was read once nobody can see what is believed: the rule must do.
         let after = believed.map(|measured| measured.position.0);
         let Some((before, since)) = self.believed else {
+            if self.unsure {
+                // Once it can be seen again, that is where it is; how often a jump was read by then
+                // can't be known.
+                self.believed = after.map(|after| (after, now));
+                self.strange = u32::from(config.monitors.misses);
+                self.unsure = after.is_none();
+                return Ok(false);
+            }
             self.believed = read
                 .filter(|read| after.is_none_or(|after| after == *read))
                 .map(|read| (read, now));
@@ -234,6 +244,7 @@ impl Joint {
             if after.is_none() && patient {
                 // It may be believed there by now.
                 self.believed = None;
+                self.unsure = true;
                 self.strange = 0;
             }
             return Ok(true);

@@ -8,7 +8,7 @@ use surehand::units::{JointVec, Rad};
 
 /// Links nearer than this in the middle of every joint's range touch by design, metres.
 const BY_DESIGN: f64 = 0.005;
-/// Points of a link that are looked at, and where there is no room for one.
+/// Points of a link that are looked at, and where there may be no room for it.
 const POINTS: (u32, u32) = (4, 64);
 
 /// A point in the base frame, metres.
@@ -119,7 +119,14 @@ impl Shape {
             };
             let (few, many) = POINTS;
             let seen = least(few);
-            let seen = if seen < taken { least(many) } else { seen };
+            // No point of a link is farther from one of the few than half of what is between them.
+            let lengths = outer.windows(2).map(|link| link[0].distance(&link[1]));
+            let between = lengths.fold(0.0, f64::max) / f64::from(few);
+            let seen = if seen < taken + between / 2.0 {
+                least(many)
+            } else {
+                seen
+            };
             note(&mut std::iter::once(seen), taken);
         }
         for pair in &self.pairs {
