@@ -208,7 +208,9 @@ fn everybody_frozen_together_wakes_up_latched_and_still() {
 
 #[test]
 fn the_wall_clock_is_read_by_nothing_that_controls() {
-    // What may name a file or a log line by the date; nothing here decides about motion.
+    // One file names folders and dates lines of the log by it, which nothing that decides about
+    // motion may see: the test of imports holds that.
+    let only = root().join("src/record/clock.rs");
     let wall = [
         "SystemTime",
         "UNIX_EPOCH",
@@ -227,6 +229,9 @@ fn the_wall_clock_is_read_by_nothing_that_controls() {
                 continue;
             }
             looked += 1;
+            if path == only {
+                continue;
+            }
             let text = std::fs::read_to_string(&path).unwrap();
             for word in wall {
                 assert!(!text.contains(word), "{}: {word}", path.display());
