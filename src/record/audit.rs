@@ -125,6 +125,19 @@ impl Audit {
         self.journal.add(event, &more.to_string());
     }
 
+    /// Writes what waits, for at most some seconds: the run is over, whoever still holds the log.
+    pub fn close(&self) {
+        self.journal.close();
+    }
+
+    /// Makes this the last run, for those who look for it.
+    pub fn make_latest(&self) {
+        // A convenience: a link that can't be made is no reason not to run.
+        if let (Some(runs), Some(name)) = (self.folder.parent(), self.folder.file_name()) {
+            let _ = folder::point(&runs.join(folder::LATEST), Path::new(name));
+        }
+    }
+
     /// Takes in a tick: a line when the mode or its cause is another one, and one more for a stop.
     pub fn tick(&self, telemetry: &Telemetry) {
         let mut heard = self.heard();

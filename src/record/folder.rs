@@ -16,7 +16,7 @@ use super::clock::Stamp;
 pub const AUDIT: &str = "audit.jsonl";
 /// The folder of runs beside a cell file.
 pub const RUNS: &str = "runs";
-/// The link to the run that was begun last.
+/// The link to the run that came up last; one that was refused is not the last.
 pub const LATEST: &str = "latest";
 /// A run begins only where there is at least so much room, bytes: weeks of an ordinary log.
 const ROOM: u64 = 1 << 20;
@@ -70,9 +70,6 @@ pub(super) fn begin(
                 // What a power cut must not take; not every file system can.
                 let _ = File::open(made).and_then(|folder| folder.sync_all());
             }
-            // A convenience of those who look for it.
-            let name = folder.file_name().unwrap_or_default();
-            let _ = point(&runs.join(LATEST), Path::new(name));
             Ok((folder, file))
         }
         Err(error) => {
@@ -148,15 +145,13 @@ mod tests {
     };
 
     #[test]
-    fn runs_of_one_second_have_folders_of_their_own_and_the_last_is_known() {
+    fn runs_of_one_second_have_folders_of_their_own() {
         let runs = tempfile::tempdir().unwrap();
         let begin = || begin(runs.path(), "pick/cube", NOW, "{}\n").unwrap().0;
         let (first, second) = (begin(), begin());
         assert_eq!(first.file_name().unwrap(), "20240229T010101Z-pick_cube");
         assert_eq!(second.file_name().unwrap(), "20240229T010101Z-pick_cube-2");
         assert_eq!(std::fs::read(second.join(AUDIT)).unwrap(), b"{}\n");
-        let latest = runs.path().join(LATEST).canonicalize().unwrap();
-        assert_eq!(latest, second);
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl Journal {
     }
 
     /// Writes what waits and ends; what could not be written is said instead.
-    fn close(&self) {
+    pub(super) fn close(&self) {
         locked(&self.shared).closing = true;
         self.shared.news.notify_all();
         let (mut desk, _) = self

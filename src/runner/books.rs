@@ -43,10 +43,6 @@ impl Books {
         };
         let held = lock.and_then(|lock| books.hold_to(setup, options.approval, lock));
         held.inspect_err(|error| books.refused(error))?;
-        if let Some(sockets) = options.socket.parent() {
-            // A convenience of `surehand log`.
-            let _ = folder::point(&sockets.join(folder::LATEST), books.audit.folder());
-        }
         Ok(books)
     }
 
@@ -98,6 +94,15 @@ impl Books {
         }
     }
 
+    /// Makes this the run that `surehand log` shows.
+    pub(super) fn make_latest(&self, options: &Options) {
+        self.audit.make_latest();
+        if let Some(sockets) = options.socket.parent() {
+            // A convenience: the log can be named as well.
+            let _ = folder::point(&sockets.join(folder::LATEST), self.audit.folder());
+        }
+    }
+
     /// The files of the run, each with its hash.
     pub(super) fn files(&self, cell: &Path) -> Vec<(std::path::PathBuf, String)> {
         let files = self.identity.files.values();
@@ -114,11 +119,17 @@ impl Books {
     /// The run did not begin.
     pub(super) fn refused(&self, error: &RunError) {
         end(&self.audit, "refused", error);
+        self.audit.close();
     }
 }
 
-/// The last line of a run.
+/// The last line of a run. Whoever stops the arm on a signal holds the log to the end of the process.
 pub(super) fn ended(audit: &Audit, outcome: &Result<Summary, RunError>) {
+    tell_end(audit, outcome);
+    audit.close();
+}
+
+fn tell_end(audit: &Audit, outcome: &Result<Summary, RunError>) {
     let summary = match outcome {
         Ok(summary) => summary,
         Err(error) => return end(audit, "failed", error),

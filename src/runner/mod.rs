@@ -163,6 +163,7 @@ impl Runner {
             _watch: watch,
             _runtime: runtime,
         };
+        books.make_latest(options);
         audit.add(
             "ready",
             &json!({
