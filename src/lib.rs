@@ -2,8 +2,10 @@
 //!
 //! Modules in the order data flows through them: `units ← messages ← arm ← {camera, policy,
 //! control, bus}`; `guard` sees control, bus and messages; `runner` sees camera, policy and
-//! messages; the two meet only in `messages`.
+//! messages; the two meet only in `messages`. Beside the flow,
+//! `approval` holds a cell to what was approved, and `record` writes down what happened.
 
+pub mod approval;
 pub mod arm;
 pub mod bus;
 pub mod camera;
@@ -14,6 +16,7 @@ pub mod guard;
 pub mod messages;
 pub mod policy;
 pub mod realtime;
+pub mod record;
 pub mod runner;
 pub mod stats;
 pub mod units;

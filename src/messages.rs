@@ -9,17 +9,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::{Celsius, JointSet, JointVec, MonoTime, Rad, RadPerSec, Volts};
 
+mod asked;
 mod cause;
 pub mod channel;
 mod mode;
 mod refusal;
+pub use asked::{Answer, Asked, Asker};
 pub(crate) use cause::error_bits;
 pub use cause::{Cause, Names};
 pub use mode::{Mode, Rung};
 pub use refusal::Refusal;
 
 /// Both ends must speak the same version; a `Hello` with another one is refused.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 /// The most waypoints one plan may have (a LeRobot ACT chunk is 100).
 pub const MAX_WAYPOINTS: usize = 128;
 /// The most cameras one cell may have.
@@ -143,6 +145,24 @@ pub enum Request {
     Shutdown,
 }
 
+impl Request {
+    /// The request as an operator types it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Request::Reset => "reset",
+            Request::Enable => "enable",
+            Request::Start => "start",
+            Request::StartHeld => "start --hold",
+            Request::Pause => "pause",
+            Request::Stop => "estop",
+            Request::Release => "release",
+            Request::Park => "park",
+            Request::Shutdown => "shutdown",
+        }
+    }
+}
+
 /// Who is at the other end of a connection to the guard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
@@ -181,6 +201,19 @@ pub struct RunnerReport {
     pub backend: Name,
     /// Inference time, milliseconds.
     pub inference_ms: Percentiles,
+    /// How its audit log fares.
+    pub log: LogHealth,
+}
+
+/// How the runner's audit log fares. All zero: every line is in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LogHealth {
+    /// The system's error number while it can't be written, else 0.
+    pub error: i32,
+    /// Lines kept in memory meanwhile.
+    pub waiting: u32,
+    /// Lines for which there was no room in memory either.
+    pub lost: u32,
 }
 
 /// To the guard.
@@ -246,6 +279,8 @@ pub enum FromGuard {
     Telemetry(Telemetry),
     /// The answer to [`ToGuard::Status`].
     Status(Status),
+    /// Somebody asked for something and was answered, to the runner only.
+    Asked(Asked),
 }
 
 /// One tick as the runner sees it.

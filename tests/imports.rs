@@ -13,10 +13,12 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("messages", vec!["units"]),
         ("realtime", vec!["units"]),
         ("stats", vec!["messages"]),
+        ("record", vec!["units", "messages", "realtime"]),
         ("arm", vec!["units", "messages"]),
         ("cell", vec!["units", "messages", "arm"]),
         ("camera", vec!["units", "messages", "arm"]),
         ("policy", vec!["units", "messages", "arm", "camera"]),
+        ("approval", vec!["cell", "policy"]),
         ("control", vec!["units", "messages", "arm"]),
         // The bus takes the control core's command and fills its readings, and nothing else.
         ("bus", vec!["units", "messages", "arm", "control"]),
@@ -30,13 +32,14 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
             "runner",
             vec![
                 "units", "messages", "arm", "cell", "camera", "policy", "realtime", "stats",
+                "approval", "record",
             ],
         ),
         (
             "cli",
             vec![
                 "units", "messages", "arm", "cell", "camera", "policy", "control", "bus", "guard",
-                "runner", "realtime", "stats",
+                "runner", "realtime", "stats", "approval", "record",
             ],
         ),
     ])

@@ -109,7 +109,7 @@ fn hold(
     let mut guard = GuardProcess::start(&spec, Boot::Fresh).map_err(Failure::hardware)?;
     let report = RunnerReport::default();
     let link = guard
-        .connect(&report, BRING_UP)
+        .connect(&report, None, BRING_UP)
         .map_err(Failure::hardware)?;
     for request in [Request::Reset, Request::Enable] {
         let began = Instant::now();

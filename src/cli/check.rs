@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{Exit, Outcome, output};
+use crate::approval::{Identity, Lock, LockError};
 use crate::cell::{Cell, Overrides};
 use crate::policy::finding::{Finding, Severity};
 use crate::policy::{Embodiment, Package, fits, package};
@@ -45,7 +46,7 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
     Ok(if ok { Exit::Done } else { Exit::Configuration })
 }
 
-fn error(place: &Path, what: impl std::fmt::Display, remedy: &str) -> Finding {
+pub(super) fn error(place: &Path, what: impl std::fmt::Display, remedy: &str) -> Finding {
     Finding {
         severity: Severity::Error,
         place: place.display().to_string(),
@@ -55,7 +56,6 @@ fn error(place: &Path, what: impl std::fmt::Display, remedy: &str) -> Finding {
 }
 
 fn check_cell(path: &Path) -> Vec<Finding> {
-    const MEND: &str = "mend the cell file or the file it names";
     let cell = match Cell::load(path, &Overrides::default()) {
         Ok(cell) => cell,
         Err(problem) => {
@@ -89,6 +89,53 @@ fn check_cell(path: &Path) -> Vec<Finding> {
             ));
         }
     }
+    findings.extend(check_files(&cell));
+    findings.extend(check_lock(&cell));
+    findings
+}
+
+/// What differs from what was approved.
+fn check_lock(cell: &Cell) -> Vec<Finding> {
+    let lock = match Lock::read(&cell.file) {
+        Ok(Some(lock)) => lock,
+        Ok(None) => {
+            return vec![Finding {
+                severity: Severity::Warning,
+                place: Lock::path(&cell.file).display().to_string(),
+                what: "nobody has approved this cell: any package, URDF, calibration and limits run in it".into(),
+                remedy: format!(
+                    "look at them and approve them with `surehand lock {}`",
+                    cell.file.display()
+                ),
+            }];
+        }
+        Err(LockError::File { path, error: why }) => {
+            return vec![error(&path, why, "make it readable")];
+        }
+        Err(LockError::Damaged { path, why }) => {
+            let remedy = "look at what it should hold and approve it anew with `surehand lock`";
+            return vec![error(&path, why, remedy)];
+        }
+    };
+    let identity = match Identity::of(cell, &cell.jobs) {
+        Ok(identity) => identity,
+        Err(unread) => {
+            let remedy = "mend the cell file or the file it names";
+            return vec![error(&unread.path, unread.why, remedy)];
+        }
+    };
+    let drift = lock.drift(&identity, &cell.file, None);
+    let findings = drift.iter();
+    findings
+        .map(|drift| error(&drift.path, &drift.what, &drift.remedy))
+        .collect()
+}
+
+/// What is wrong with the files that a cell names.
+pub(super) fn check_files(cell: &Cell) -> Vec<Finding> {
+    const MEND: &str = "mend the cell file or the file it names";
+    let path = &cell.file;
+    let mut findings = Vec::new();
     let arm = match cell.load_arm() {
         Ok(arm) => arm,
         Err(problem) => {

@@ -14,7 +14,7 @@ use super::simulator::{Simulator, find_up, request};
 use super::{Exit, Outcome, output};
 use crate::cell::Overrides;
 use crate::runner::job::Judge;
-use crate::runner::{Options, Runner, Setup};
+use crate::runner::{Approval, Options, Runner, Setup};
 
 /// The job has succeeded when at least this share of the episodes has.
 const SUCCESS_SHARE: f64 = 0.8;
@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// The cell file.
     #[arg(long, value_name = "FILE")]
     cell: Option<PathBuf>,
+    /// Where the run is recorded; `runs` beside the cell file when left out.
+    #[arg(long, value_name = "DIR")]
+    runs: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args, socket: Option<PathBuf>, json: bool) -> Outcome {
@@ -59,6 +62,8 @@ pub(super) fn run(args: &Args, socket: Option<PathBuf>, json: bool) -> Outcome {
         episodes: Some(args.episodes),
         time: None,
         linger: args.headless.then_some(HEADLESS_LINGER),
+        runs: args.runs.clone(),
+        approval: Approval::IfLocked,
     };
     let runner = Runner::start(&setup, &options)?;
     told.stop_first(runner.stopper());

@@ -60,7 +60,12 @@ pub(super) fn run(socket: Option<&Path>, job: Option<&str>, json: bool) -> Outco
             Some(FromGuard::Refused(_) | FromGuard::Held(_)) => {
                 return over(&guard.status()?, json);
             }
-            Some(FromGuard::Status(_) | FromGuard::Telemetry(_) | FromGuard::Welcome { .. }) => {}
+            Some(
+                FromGuard::Status(_)
+                | FromGuard::Telemetry(_)
+                | FromGuard::Welcome { .. }
+                | FromGuard::Asked(_),
+            ) => {}
             None => return Err(no_answer()),
         }
     }
@@ -93,7 +98,8 @@ fn until(guard: &mut Guard, deadline: MonoTime) -> Result<Option<Status>, Failur
                 FromGuard::Done(_)
                 | FromGuard::Held(_)
                 | FromGuard::Welcome { .. }
-                | FromGuard::Telemetry(_),
+                | FromGuard::Telemetry(_)
+                | FromGuard::Asked(_),
             ) => {}
         }
     }

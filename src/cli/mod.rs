@@ -10,6 +10,8 @@ mod check;
 mod demo;
 mod guard;
 mod hold;
+mod lock;
+mod log;
 mod operator;
 mod output;
 mod run;
@@ -106,6 +108,10 @@ enum Command {
     Run(run::Args),
     /// All that can be known about a cell or a package without moving.
     Check(check::Args),
+    /// Approve what a cell runs with, as it is now: package, URDF, calibration, limits.
+    Lock(lock::Args),
+    /// Who asked for what in a run, and what the controller did.
+    Log(log::Args),
     /// How punctual this machine is: lateness, bus, inverse kinematics, inference.
     Bench(bench::Args),
     /// What a running controller does, and why it stands.
@@ -150,6 +156,8 @@ pub fn main() -> ExitCode {
         Command::Sim(args) => sim::run(args),
         Command::Run(args) => run::run(&args, cli.socket.clone(), cli.json),
         Command::Check(args) => check::run(&args, cli.json),
+        Command::Lock(args) => lock::run(&args, cli.json),
+        Command::Log(args) => log::run(&args, socket, cli.json),
         Command::Bench(args) => bench::run(&args, cli.json),
         Command::Status => status::run(socket, cli.json),
         Command::Estop => operator::stop(socket, cli.json),

@@ -12,7 +12,7 @@ use crate::cell::Overrides;
 use crate::messages::channel::socket_folder;
 use crate::messages::{Cause, Names};
 use crate::runner::job::{End, Event, NoJudge};
-use crate::runner::{Options, RunError, Runner, Setup, Stopper, Summary};
+use crate::runner::{Approval, Options, RunError, Runner, Setup, Stopper, Summary};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -31,6 +31,12 @@ pub(super) struct Args {
     /// left out.
     #[arg(long, value_name = "SECS")]
     linger: Option<f64>,
+    /// Where the run is recorded; `runs` beside the cell file when left out.
+    #[arg(long, value_name = "DIR")]
+    runs: Option<PathBuf>,
+    /// Refuse to run what nobody has approved with `surehand lock`.
+    #[arg(long)]
+    locked: bool,
 }
 
 pub(super) fn run(args: &Args, socket: Option<PathBuf>, json: bool) -> Outcome {
@@ -41,6 +47,12 @@ pub(super) fn run(args: &Args, socket: Option<PathBuf>, json: bool) -> Outcome {
         episodes: args.episodes,
         time: seconds("--for", args.secs)?,
         linger: seconds("--linger", args.linger)?,
+        runs: args.runs.clone(),
+        approval: if args.locked {
+            Approval::Required
+        } else {
+            Approval::IfLocked
+        },
     };
     let told = stop_on_signals()?;
     let runner = Runner::start(&setup, &options)?;

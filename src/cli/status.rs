@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::operator::Guard;
 use super::{Exit, Outcome, output};
-use crate::messages::{InputRole, Level, Percentiles, Rung, Status};
+use crate::messages::{InputRole, Level, LogHealth, Percentiles, Rung, Status};
 use crate::units::JointSet;
 
 /// More lost replies than this share is an alarm.
@@ -126,6 +126,11 @@ fn document(status: &Status) -> Value {
             "backend": runner.map(|r| r.backend.as_str()),
             "inference_ms": runner.map(|r| percentiles(&r.inference_ms)),
         },
+        "log": runner.map(|r| json!({
+            "error": log_error(&r.log),
+            "waiting": r.log.waiting,
+            "lost": r.log.lost,
+        })),
         "inputs": inputs(status),
         "joints": joints,
     })
@@ -155,6 +160,11 @@ fn level(level: Level) -> &'static str {
     }
 }
 
+/// Why the audit log can't be written, when it can't.
+fn log_error(log: &LogHealth) -> Option<String> {
+    (log.error != 0).then(|| std::io::Error::from_raw_os_error(log.error).to_string())
+}
+
 /// What does not stop the arm but should be seen to.
 fn alarms(status: &Status) -> Vec<String> {
     let mut alarms = Vec::new();
@@ -174,6 +184,13 @@ fn alarms(status: &Status) -> Vec<String> {
         alarms.push(format!(
             "the arm goes at {:.0} % of its speed: a servo is hot or badly supplied",
             100.0 * status.ease
+        ));
+    }
+    let log = status.runner.as_ref().map(|runner| runner.log);
+    if let Some((log, why)) = log.and_then(|log| Some((log, log_error(&log)?))) {
+        alarms.push(format!(
+            "the audit log can't be written ({why}): {} lines are kept in memory, {} are lost; make room or access for it",
+            log.waiting, log.lost
         ));
     }
     for joint in &status.joints {

@@ -10,8 +10,8 @@ use super::holder::Holder;
 use crate::control::{Link, Signals};
 use crate::messages::channel::{Channel, Listener, Received};
 use crate::messages::{
-    FromGuard, MAX_MESSAGE, Name, PROTOCOL, Plan, Refusal, Request, Role, RunnerReport, Status,
-    Telemetry, ToGuard,
+    Answer, Asked, Asker, FromGuard, MAX_MESSAGE, PROTOCOL, Plan, Refusal, Request, Role,
+    RunnerReport, Status, Telemetry, ToGuard,
 };
 use crate::units::MonoTime;
 
@@ -23,9 +23,7 @@ const FROM_RUNNER: usize = 8;
 #[derive(Debug)]
 struct Client {
     channel: Channel,
-    role: Option<Role>,
-    /// As it called itself.
-    name: Name,
+    asker: Asker,
     /// When something last came from it; when it connected, before that.
     heard_at: MonoTime,
     /// Status is asked for and still owed.
@@ -37,8 +35,8 @@ struct Client {
 pub(super) struct Inbox {
     /// Requests, trips.
     pub(super) signals: Signals,
-    /// Which connection each request came from, in the same order.
-    askers: heapless::Vec<usize, 8>,
+    /// Which connection each request came from, and who was there then, in the same order.
+    askers: heapless::Vec<(usize, Asker), 8>,
 }
 
 /// The guard's connections.
@@ -52,6 +50,8 @@ pub(super) struct Clients {
     /// A runner's connection closed in this poll.
     hung_up: bool,
     report: Option<RunnerReport>,
+    /// Requests so far.
+    asked: u64,
     /// The newest plan since the last tick; a box made once.
     plan: Box<Option<Plan>>,
     buffer: Box<[u8; MAX_MESSAGE]>,
@@ -70,6 +70,7 @@ impl Clients {
             holder: Holder::default(),
             hung_up: false,
             report: None,
+            asked: 0,
             plan: Box::new(None),
             buffer: crate::messages::channel::buffer(),
             pid: std::process::id(),
@@ -112,7 +113,7 @@ impl Clients {
         // Who is there already is heard before a newcomer may take his place.
         self.hear(now, inbox, |_| true);
         self.accept(now);
-        self.hear(now, inbox, |client| client.role.is_none());
+        self.hear(now, inbox, |client| client.asker.role.is_none());
     }
 
     /// Takes in what has come from those that `wanted` picks. One message from everybody, however
@@ -152,7 +153,7 @@ impl Clients {
     /// What connection `index` is, where there is one and `wanted` picks it.
     fn role_of(&self, index: usize, wanted: &impl Fn(&Client) -> bool) -> Option<Option<Role>> {
         let client = self.slots.get(index)?.as_ref()?;
-        wanted(client).then_some(client.role)
+        wanted(client).then_some(client.asker.role)
     }
 
     /// Lets everybody in who waits, at most as many as there are places: where all are taken, the
@@ -169,10 +170,13 @@ impl Clients {
                 self.refuse(slot, Refusal::Full);
             }
             if let Some(place) = self.slots.get_mut(slot) {
+                let asker = Asker {
+                    peer: channel.peer(),
+                    ..Asker::default()
+                };
                 *place = Some(Client {
                     channel,
-                    role: None,
-                    name: Name::new(),
+                    asker,
                     heard_at: now,
                     wants_status: false,
                 });
@@ -188,7 +192,7 @@ impl Clients {
         }
         let silent = self.slots.iter().enumerate().filter_map(|(index, slot)| {
             let client = slot.as_ref()?;
-            let may_go = !client.role.is_some_and(is_runner) && client.heard_at < now;
+            let may_go = !client.asker.role.is_some_and(is_runner) && client.heard_at < now;
             may_go.then_some((client.heard_at, index))
         });
         silent.min().map(|(_, index)| index)
@@ -203,7 +207,7 @@ impl Clients {
         let Some(client) = self.slots.get_mut(index).and_then(Option::as_mut) else {
             return false;
         };
-        let role = client.role;
+        let role = client.asker.role;
         match client.channel.try_receive(self.buffer.as_mut_slice()) {
             Received::Nothing => false,
             Received::Closed => {
@@ -241,7 +245,7 @@ impl Clients {
                 },
             ) => {
                 if let Some(client) = self.slots.get_mut(index).and_then(Option::as_mut) {
-                    client.name = name;
+                    client.asker.name = name;
                 }
                 self.welcome(index, protocol, role, now);
             }
@@ -267,18 +271,18 @@ impl Clients {
                 let Some(client) = self.slots.get(index).and_then(Option::as_ref) else {
                     return;
                 };
-                if let Err(holder) = self.claim.command(&client.name, role, request, now) {
-                    return self.send(index, &FromGuard::Held(holder));
+                let asker = client.asker.clone();
+                if let Err(holder) = self.claim.command(&asker.name, role, request, now) {
+                    self.send(index, &FromGuard::Held(holder.clone()));
+                    return self.tell_runner(asker, request, Answer::Held(holder));
                 }
                 if request == Request::StartHeld
                     && let Err(refusal) = self.holder.may_start(index)
                 {
-                    return self.refuse(index, refusal);
+                    self.refuse(index, refusal);
+                    return self.tell_runner(asker, request, Answer::Refused(refusal));
                 }
-                // Room was checked before the message was taken.
-                if inbox.signals.requests.push(request).is_ok() {
-                    let _ = inbox.askers.push(index);
-                }
+                take(inbox, index, asker, request);
             }
             (Some(_), ToGuard::Status) => {
                 if let Some(client) = self.slots.get_mut(index).and_then(Option::as_mut) {
@@ -287,8 +291,8 @@ impl Clients {
             }
             // A stop is taken even from one who forgot to say hello.
             (None, ToGuard::Request(Request::Stop)) => {
-                if inbox.signals.requests.push(Request::Stop).is_ok() {
-                    let _ = inbox.askers.push(index);
+                if let Some(client) = self.slots.get(index).and_then(Option::as_ref) {
+                    take(inbox, index, client.asker.clone(), Request::Stop);
                 }
             }
             (
@@ -319,7 +323,7 @@ impl Clients {
                 .slots
                 .iter()
                 .flatten()
-                .any(|client| client.role == Some(Role::Runner));
+                .any(|client| client.asker.role == Some(Role::Runner));
         if protocol != PROTOCOL {
             self.refuse(index, Refusal::WrongProtocol);
         } else if role == Role::Runner && runner_present {
@@ -328,7 +332,7 @@ impl Clients {
             self.refuse(index, Refusal::NoRunner);
         } else {
             if let Some(client) = self.slots.get_mut(index).and_then(Option::as_mut) {
-                client.role = Some(role);
+                client.asker.role = Some(role);
             }
             if role == Role::Runner {
                 self.link = Link::Up { heard_at: now };
@@ -340,10 +344,13 @@ impl Clients {
     fn drop_client(&mut self, index: usize) {
         let gone = self.slots.get_mut(index).and_then(Option::take);
         self.holder.left(index);
-        if gone.and_then(|client| client.role).is_some_and(is_runner) {
+        if gone
+            .and_then(|client| client.asker.role)
+            .is_some_and(is_runner)
+        {
             // One of its two connections is enough: what the other still holds is nobody's.
             for slot in &mut self.slots {
-                let other = slot.as_ref().and_then(|client| client.role);
+                let other = slot.as_ref().and_then(|client| client.asker.role);
                 if other.is_some_and(is_runner) {
                     *slot = None;
                 }
@@ -366,25 +373,47 @@ impl Clients {
         }
     }
 
-    /// Tells each asker what came of its request.
+    /// Tells each asker what came of its request, and the runner of both.
     pub(super) fn answer(&mut self, inbox: &Inbox, answers: &[Option<Result<Request, Refusal>>]) {
-        for (asker, answer) in inbox.askers.iter().zip(answers) {
-            match answer {
-                Some(Ok(request)) => self.send(*asker, &FromGuard::Done(*request)),
-                Some(Err(refusal)) => self.refuse(*asker, *refusal),
-                None => {}
-            }
+        let requests = inbox.askers.iter().zip(&inbox.signals.requests);
+        for (((index, asker), request), answer) in requests.zip(answers) {
+            let answer = match answer {
+                Some(Ok(request)) => {
+                    self.send(*index, &FromGuard::Done(*request));
+                    Answer::Done
+                }
+                Some(Err(refusal)) => {
+                    self.refuse(*index, *refusal);
+                    Answer::Refused(*refusal)
+                }
+                None => continue,
+            };
+            self.tell_runner(asker.clone(), *request, answer);
         }
     }
 
     /// Tells the runner about this tick.
     pub(super) fn publish(&mut self, telemetry: Telemetry) {
+        self.send_runner(&FromGuard::Telemetry(telemetry));
+    }
+
+    fn tell_runner(&mut self, asker: Asker, request: Request, answer: Answer) {
+        self.asked += 1;
+        self.send_runner(&FromGuard::Asked(Asked {
+            number: self.asked,
+            asker,
+            request,
+            answer,
+        }));
+    }
+
+    fn send_runner(&mut self, message: &FromGuard) {
         let runner = self.slots.iter().position(|slot| {
             slot.as_ref()
-                .is_some_and(|client| client.role == Some(Role::Runner))
+                .is_some_and(|client| client.asker.role == Some(Role::Runner))
         });
         if let Some(index) = runner {
-            self.send(index, &FromGuard::Telemetry(telemetry));
+            self.send(index, message);
         }
     }
 
@@ -407,6 +436,13 @@ impl Clients {
                     .try_send(&message, self.buffer.as_mut_slice());
             }
         }
+    }
+}
+
+/// Puts a request where the core finds it; room was checked before the message was taken.
+fn take(inbox: &mut Inbox, index: usize, asker: Asker, request: Request) {
+    if inbox.signals.requests.push(request).is_ok() {
+        let _ = inbox.askers.push((index, asker));
     }
 }
 

@@ -10,6 +10,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
@@ -54,6 +56,14 @@ impl Channel {
         let fd = seqpacket()?;
         connect(&fd, &SocketAddrUnix::new(path)?)?;
         Ok(Channel { fd })
+    }
+
+    /// User and process id of who connected, as the system knows them. The process id is 0 where it
+    /// can't be seen from here.
+    #[must_use]
+    pub fn peer(&self) -> Option<(u32, i32)> {
+        let peer = getsockopt(&self.fd, PeerCredentials).ok()?;
+        Some((peer.uid(), peer.pid()))
     }
 
     /// Sends without blocking. `false` when the other end is gone or its queue is full.
@@ -244,6 +254,11 @@ mod tests {
     #[test]
     fn a_message_crosses_and_a_closed_end_is_told_at_once() {
         let (_listener, client, server, _folder) = pair();
+        let own = (
+            rustix::process::geteuid().as_raw(),
+            std::process::id().cast_signed(),
+        );
+        assert_eq!(server.peer(), Some(own));
         let mut bytes = buffer();
         let hello = ToGuard::Hello {
             protocol: PROTOCOL,

@@ -26,7 +26,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
-pub use files::FileError;
+pub use files::{FileError, files};
 pub use graph::{GraphError, Signature, Tensor, signature};
 pub use robot::{ActionLayout, Axis, Robot, StateEntry, Timing, Units};
 pub use stats::{Affine, Mode, Stats, StatsError};

@@ -7,12 +7,9 @@
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use crate::cell::Cell;
 
-/// How often the files are compared with their copies.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// What the name of a folder of copies ends in.
 const FOLDER: &str = "files";
 
@@ -20,9 +17,6 @@ const FOLDER: &str = "files";
 #[derive(Debug)]
 pub struct Frozen {
     folder: PathBuf,
-    /// Each file, its copy, and whether an edit of it was told.
-    files: Vec<(PathBuf, Vec<u8>, bool)>,
-    looked_at: Instant,
 }
 
 impl Frozen {
@@ -35,36 +29,17 @@ impl Frozen {
         remove_left_over(socket);
         let folder = socket.with_extension(format!("{}.{FOLDER}", std::process::id()));
         std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
-        let mut files = Vec::new();
+        let frozen = Frozen { folder };
         for (file, name) in cell.frozen_names() {
-            let bytes = std::fs::read(file)?;
-            std::fs::write(folder.join(name), &bytes)?;
-            files.push((file.to_owned(), bytes, false));
+            std::fs::write(frozen.folder.join(name), std::fs::read(file)?)?;
         }
-        Ok(Frozen {
-            folder,
-            files,
-            looked_at: Instant::now(),
-        })
+        Ok(frozen)
     }
 
     /// Where the copies are.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
-    }
-
-    /// A file that was edited since and not told yet; looks once a second.
-    pub fn edited(&mut self) -> Option<&Path> {
-        if self.looked_at.elapsed() < LOOK_EVERY {
-            return None;
-        }
-        self.looked_at = Instant::now();
-        let edited = self.files.iter_mut().find(|(file, bytes, told)| {
-            !told && std::fs::read(file).is_ok_and(|now| now != *bytes)
-        })?;
-        edited.2 = true;
-        Some(&edited.0)
     }
 }
 

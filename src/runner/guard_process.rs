@@ -6,10 +6,12 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::link::GuardLink;
 use crate::messages::RunnerReport;
+use crate::record::audit::Audit;
 
 /// How long a process takes to be gone once its connection has closed.
 const LAST_BREATH: Duration = Duration::from_millis(100);
@@ -88,18 +90,20 @@ impl GuardProcess {
         })
     }
 
-    /// Connects as soon as the guard listens.
+    /// Connects as soon as the guard listens; what it tells goes into `audit`, too.
     ///
     /// # Errors
     /// When it ends first, or takes longer than `timeout`.
     pub fn connect(
         &mut self,
         report: &RunnerReport,
+        audit: Option<&Arc<Audit>>,
         timeout: Duration,
     ) -> Result<GuardLink, GuardError> {
         let started = Instant::now();
         loop {
-            if let Ok(link) = GuardLink::connect(&self.spec.socket, report.clone()) {
+            let link = GuardLink::connect(&self.spec.socket, report.clone(), audit.cloned());
+            if let Ok(link) = link {
                 return Ok(link);
             }
             if let Some(status) = self.child.try_wait()? {

@@ -18,6 +18,7 @@ use crate::messages::{
     ToGuard,
 };
 use crate::realtime;
+use crate::record::audit::Audit;
 use crate::units::MonoTime;
 
 /// How often the lease is renewed.
@@ -56,6 +57,7 @@ struct Shared {
     news: Condvar,
     report: Mutex<RunnerReport>,
     closing: AtomicBool,
+    audit: Option<Arc<Audit>>,
 }
 
 /// The connection. Dropping it is the runner's leaving.
@@ -73,11 +75,16 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl GuardLink {
-    /// Connects to the guard listening at `path` as its runner.
+    /// Connects to the guard listening at `path` as its runner; what the guard tells goes into
+    /// `audit`, too.
     ///
     /// # Errors
     /// When nobody listens, or the guard refuses (another runner, another version).
-    pub fn connect(path: &Path, report: RunnerReport) -> io::Result<GuardLink> {
+    pub fn connect(
+        path: &Path,
+        report: RunnerReport,
+        audit: Option<Arc<Audit>>,
+    ) -> io::Result<GuardLink> {
         let (channel, guard_pid) = introduce(path, Role::Runner)?;
         let shared = Arc::new(Shared {
             channel,
@@ -90,6 +97,7 @@ impl GuardLink {
             news: Condvar::new(),
             report: Mutex::new(report),
             closing: AtomicBool::new(false),
+            audit,
         });
         let (beats, begun) = sync_channel(1);
         let guard = path.to_owned();
@@ -275,6 +283,18 @@ fn heartbeat(shared: &Shared, guard: &Path, begun: &SyncSender<io::Result<()>>) 
     }
 }
 
+fn write_down(message: &FromGuard, audit: &Audit) {
+    match message {
+        FromGuard::Telemetry(telemetry) => audit.tick(telemetry),
+        FromGuard::Asked(asked) => audit.asked(asked),
+        FromGuard::Welcome { .. }
+        | FromGuard::Refused(_)
+        | FromGuard::Held(_)
+        | FromGuard::Done(_)
+        | FromGuard::Status(_) => {}
+    }
+}
+
 fn receive(shared: &Shared) {
     let mut bytes = buffer();
     let mut silent = 0;
@@ -282,6 +302,9 @@ fn receive(shared: &Shared) {
         let received = shared
             .channel
             .receive_within::<FromGuard>(SILENCE, bytes.as_mut_slice());
+        if let (Received::Message(message), Some(audit)) = (&received, &shared.audit) {
+            write_down(message, audit);
+        }
         let mut inbox = locked(&shared.inbox);
         match received {
             Received::Nothing => {
@@ -299,7 +322,7 @@ fn receive(shared: &Shared) {
                     FromGuard::Refused(refusal) => inbox.answers.push(Err(refusal)),
                     FromGuard::Held(_) => inbox.answers.push(Err(Refusal::Held)),
                     FromGuard::Status(status) => inbox.status = Some(Box::new(status)),
-                    FromGuard::Welcome { .. } => {}
+                    FromGuard::Welcome { .. } | FromGuard::Asked(_) => {}
                 }
             }
             Received::Garbage => {}

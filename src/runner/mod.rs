@@ -3,6 +3,7 @@
 //! Owns the order of starting and ending, and the watch over the guard. Its death, silence or
 //! starvation is a stop; that is the guard's to see to.
 
+mod books;
 pub mod frozen;
 pub mod guard_process;
 pub mod history;
@@ -12,23 +13,29 @@ pub mod moves;
 pub mod planner;
 mod policy_arm;
 mod setup;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use books::Books;
 use frozen::Frozen;
 use guard_process::{Boot, GuardError, GuardProcess, GuardSpec};
 use job::{Arm, End, Event, Judge, Seen, Tally};
 use link::{GuardLink, GuardState};
 use planner::{Parts, Planner, SharedLink};
+use watch::Watch;
 
 pub use policy_arm::PolicyArm;
 pub use setup::{RunError, Setup};
 
+use serde_json::json;
+
 use crate::arm::JointLimits;
 use crate::messages::{Cause, Mode, Refusal, Request, RunnerReport, name};
+use crate::record::audit::Audit;
 use crate::units::JointVec;
 
 /// How long a guard may take to come up: pinging six servos that do not answer takes a while.
@@ -39,6 +46,9 @@ const TAKE_OVER: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(2);
 /// How long the arm may take to stand after the last word.
 const STANDING: Duration = Duration::from_secs(5);
+
+/// How long the last words of a guard that has ended may be on their way.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -53,6 +63,20 @@ pub struct Options {
     pub time: Option<Duration>,
     /// How long a stopped arm waits for an operator; for ever when `None`.
     pub linger: Option<Duration>,
+    /// Where runs are recorded; beside the cell file when `None`.
+    pub runs: Option<PathBuf>,
+    /// Whether the cell must have been approved.
+    pub approval: Approval,
+}
+
+/// Whether a cell must have been approved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Approval {
+    /// What there is a lock for must be as it was approved.
+    #[default]
+    IfLocked,
+    /// So must everything, and there must be a lock.
+    Required,
 }
 
 /// What came of a run.
@@ -69,11 +93,14 @@ pub struct Summary {
 /// A controller that is up: the guard holds the port, cameras deliver, the policy is warm.
 pub struct Runner {
     guard: GuardProcess,
-    frozen: Frozen,
     link: SharedLink,
     planner: Planner,
     plan: job::Plan,
     report: RunnerReport,
+    audit: Arc<Audit>,
+    /// Keep what they stand for until the end.
+    _frozen: Frozen,
+    _watch: Watch,
     /// Keeps the cameras' tasks running.
     _runtime: tokio::runtime::Runtime,
 }
@@ -98,6 +125,11 @@ impl Runner {
     /// # Errors
     /// One line on what is missing, as configuration or hardware.
     pub fn start(setup: &Setup, options: &Options) -> Result<Runner, RunError> {
+        let books = Books::open(setup, options)?;
+        Self::bring_up(setup, options, &books).inspect_err(|error| books.refused(error))
+    }
+
+    fn bring_up(setup: &Setup, options: &Options, books: &Books) -> Result<Runner, RunError> {
         let frozen = Frozen::make(&setup.cell, &options.socket);
         let frozen = frozen.map_err(|error| {
             RunError::Hardware(format!("the cell's files can't be copied: {error}"))
@@ -109,27 +141,45 @@ impl Runner {
             frozen: Some(frozen.folder().to_owned()),
         };
         let mut guard = GuardProcess::start(&spec, Boot::Fresh)?;
-        let started = Self::start_beside(&mut guard, setup, options);
+        let audit = &books.audit;
+        let started = Self::start_beside(&mut guard, setup, options, audit);
+        let started = started.and_then(|parts| books.still(setup).map(|()| parts));
+        let watch = Watch::start(books.files(&setup.cell.file), Arc::clone(audit))
+            .map_err(|error| RunError::Hardware(format!("no thread to watch files: {error}")));
+        let started = started.and_then(|parts| Ok((parts, watch?)));
         if started.is_err() {
             // The guard has switched nothing on; it ends with the runner's connection or here.
             guard.end_idle();
         }
-        let (link, planner, plan, report, runtime) = started?;
-        Ok(Runner {
+        let ((link, planner, plan, report, runtime), watch) = started?;
+        let runner = Runner {
             guard,
-            frozen,
             link,
             planner,
             plan,
             report,
+            audit: Arc::clone(audit),
+            _frozen: frozen,
+            _watch: watch,
             _runtime: runtime,
-        })
+        };
+        books.make_latest(options);
+        audit.add(
+            "ready",
+            &json!({
+                "guard_pid": runner.guard_pid(),
+                "backend": runner.report.backend.as_str(),
+                "socket": options.socket,
+            }),
+        );
+        Ok(runner)
     }
 
     fn start_beside(
         guard: &mut GuardProcess,
         setup: &Setup,
         options: &Options,
+        audit: &Arc<Audit>,
     ) -> Result<
         (
             SharedLink,
@@ -147,7 +197,7 @@ impl Runner {
             backend: name(&backend),
             ..RunnerReport::default()
         };
-        let link = Arc::new(guard.connect(&report, BRING_UP)?);
+        let link = Arc::new(guard.connect(&report, Some(audit), BRING_UP)?);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("cameras")
@@ -229,6 +279,21 @@ impl Runner {
     /// # Errors
     /// When the guard refuses to start, or is lost for good.
     pub fn run(
+        self,
+        judge: &mut dyn Judge,
+        told_to_end: &AtomicBool,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<Summary, RunError> {
+        let audit = Arc::clone(&self.audit);
+        let outcome = self.run_job(judge, told_to_end, &mut |event| {
+            books::event(&audit, &event);
+            events(event);
+        });
+        books::ended(&audit, &outcome);
+        outcome
+    }
+
+    fn run_job(
         mut self,
         judge: &mut dyn Judge,
         told_to_end: &AtomicBool,
@@ -243,9 +308,9 @@ impl Runner {
             let planner = &self.planner;
             let mut arm = WatchedArm {
                 guard: &mut self.guard,
-                frozen: &mut self.frozen,
                 link: &self.link,
                 report: &mut self.report,
+                audit: &self.audit,
             };
             job::run(&self.plan, &mut arm, planner, judge, told_to_end, events)
                 .map_err(RunError::Hardware)
@@ -283,6 +348,11 @@ impl Runner {
                 break;
             }
         }
+        // What the guard said last is heard before its connection is given up.
+        let began = Instant::now();
+        while link.guard() == GuardState::Up && began.elapsed() < LAST_WORDS {
+            link.wait_news(Duration::from_millis(20));
+        }
         status
     }
 }
@@ -308,9 +378,9 @@ fn named(link: &GuardLink, refusal: Refusal) -> String {
 /// The guard under watch: a lost one is replaced.
 struct WatchedArm<'a> {
     guard: &'a mut GuardProcess,
-    frozen: &'a mut Frozen,
     link: &'a SharedLink,
     report: &'a mut RunnerReport,
+    audit: &'a Arc<Audit>,
 }
 
 impl WatchedArm<'_> {
@@ -320,9 +390,18 @@ impl WatchedArm<'_> {
 
     fn replace(&mut self, lost: GuardState) -> Result<u32, GuardError> {
         tracing::error!("the guard is {lost:?}; replacing it");
+        let how = format!("{lost:?}").to_lowercase();
+        let pid = self.current().guard_pid;
+        self.audit
+            .add("guard_lost", &json!({"guard_pid": pid, "how": how}));
         self.guard.replace()?;
-        let fresh = Arc::new(self.guard.connect(self.report, TAKE_OVER)?);
+        self.audit.guard_replaced();
+        let fresh = self
+            .guard
+            .connect(self.report, Some(self.audit), TAKE_OVER)?;
+        let fresh = Arc::new(fresh);
         let pid = fresh.guard_pid;
+        self.audit.add("guard_replaced", &json!({"guard_pid": pid}));
         *self.link.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(pid)
     }
@@ -332,11 +411,10 @@ impl Arm for WatchedArm<'_> {
     fn observe(&mut self, events: &mut dyn FnMut(Event)) -> Result<Seen, String> {
         let link = self.current();
         link.wait_news(Duration::from_millis(20));
-        if let Some(file) = self.frozen.edited() {
-            tracing::warn!(
-                "{} was edited while the arm runs: nothing of it counts before the next start",
-                file.display()
-            );
+        let health = self.audit.health();
+        if health != self.report.log {
+            self.report.log = health;
+            link.report(|report| report.log = health);
         }
         match link.guard() {
             GuardState::Up => Ok(link

@@ -8,6 +8,7 @@
 )]
 
 pub mod braking;
+pub mod log;
 pub mod motion;
 pub mod operator;
 pub mod threads;

@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may panic")]
 
+mod approvals;
 #[path = "../common/mod.rs"]
 mod common;
 mod line;
@@ -15,6 +16,7 @@ mod operators;
 mod policies;
 mod processes;
 mod promises;
+mod records;
 mod registry;
 mod strike;
 mod struck;

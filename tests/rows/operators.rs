@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use surehand::messages::{FromGuard, Refusal, Request, name};
 
+use crate::common::log::wait;
 use crate::common::motion::moving;
 use crate::common::operator::Operator;
 use crate::common::{Sim, now_ns, output, send_signal, surehand};
@@ -74,6 +75,11 @@ fn a_limit_edited_while_running_changes_nothing() {
         said.contains("quick.toml was edited while the arm runs"),
         "{said}"
     );
+    let edited = wait(&folder.path().join("runs"), "of the edit", |line| {
+        line["event"] == "edited"
+    });
+    assert!(edited["file"].as_str().unwrap().ends_with("quick.toml"));
+    assert_ne!(edited["sha256"], edited["begun_with"]);
 }
 
 #[test]

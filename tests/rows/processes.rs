@@ -126,6 +126,23 @@ impl Drop for Hogs {
     }
 }
 
+/// How late a thread of the guard's priority and period wakes up that does nothing else, beside it:
+/// what the machine itself causes. The latest wake-up in microseconds; `None` without the priority.
+fn reference(time: Duration) -> Option<f64> {
+    let waking = move || {
+        surehand::realtime::set_fifo(80).ok()?;
+        let began = surehand::realtime::now();
+        let (mut next, mut latest) = (began, 0);
+        while next.since(began) < surehand::realtime::nanos(time) {
+            next = next.offset_secs(0.005);
+            surehand::realtime::sleep_until(next);
+            latest = latest.max(surehand::realtime::now().since(next));
+        }
+        Some(latest as f64 * 1e-3)
+    };
+    std::thread::spawn(waking).join().unwrap()
+}
+
 #[test]
 fn hogs_on_every_core_hold_up_no_wake_up_and_a_stop_has_its_cause() {
     let sim = Sim::start(33);
@@ -133,7 +150,7 @@ fn hogs_on_every_core_hold_up_no_wake_up_and_a_stop_has_its_cause() {
     let controller = swinging(&sim, folder.path(), 0, false, true);
     let hogs = Hogs::start();
     let since = now_ns();
-    std::thread::sleep(Duration::from_secs(2));
+    let beside = reference(Duration::from_secs(2));
     let status = controller.status();
     drop(hogs);
     let cause = status["cause"].as_str().unwrap_or_default();
@@ -156,6 +173,12 @@ fn hogs_on_every_core_hold_up_no_wake_up_and_a_stop_has_its_cause() {
     if status["realtime"] == true {
         let late = status["tick"]["lateness_us"]["p50"].as_f64().unwrap();
         assert!(late < 500.0, "it wakes up {late} µs late");
+        let late = status["tick"]["lateness_us"]["p99"].as_f64().unwrap();
+        println!("the guard wakes up {late} µs late (p99), one beside it {beside:?} at most");
+        if let Some(beside) = beside {
+            // A period more than the machine holds up everybody of this priority.
+            assert!(late < beside + 5000.0, "{late} µs late, beside it {beside}");
+        }
     }
     assert_no_jump(&sim.goals(since));
 }
@@ -208,7 +231,9 @@ fn everybody_frozen_together_wakes_up_latched_and_still() {
 
 #[test]
 fn the_wall_clock_is_read_by_nothing_that_controls() {
-    // What may name a file or a log line by the date; nothing here decides about motion.
+    // One file names folders and dates lines of the log by it, which nothing that decides about
+    // motion may see: the test of imports holds that.
+    let only = root().join("src/record/clock.rs");
     let wall = [
         "SystemTime",
         "UNIX_EPOCH",
@@ -227,6 +252,9 @@ fn the_wall_clock_is_read_by_nothing_that_controls() {
                 continue;
             }
             looked += 1;
+            if path == only {
+                continue;
+            }
             let text = std::fs::read_to_string(&path).unwrap();
             for word in wall {
                 assert!(!text.contains(word), "{}: {word}", path.display());

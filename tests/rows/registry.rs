@@ -153,7 +153,9 @@ fn processes() -> Vec<Row> {
             "no tick missed that the machine does not cause",
         )
         .tested(&["processes.rs::hogs_on_every_core_hold_up_no_wake_up_and_a_stop_has_its_cause"])
-        .lacking("a pty's kernel thread has ordinary priority: under hogs ticks are missed for it"),
+        .lacking(
+            "a pty's kernel thread has ordinary priority: under hogs ticks are missed for it; without FIFO only a stall (row 13) is struck, not hogs",
+        ),
         row(13, "the loop stalled for 50 ms", "stop, no burst of frames")
             .struck(
                 "guard stopped for 50 ms",
@@ -163,7 +165,12 @@ fn processes() -> Vec<Row> {
             )
             .tested(&["processes.rs::a_stalled_loop_writes_no_burst_of_goals"]),
         row(14, "wall clock set by an hour", "no effect")
-            .tested(&["processes.rs::the_wall_clock_is_read_by_nothing_that_controls"]),
+            // The machine's own clock is left alone: what could read it is shown not to, and the log,
+            // which does, is written with one that jumps.
+            .tested(&[
+                "processes.rs::the_wall_clock_is_read_by_nothing_that_controls",
+                "journal.rs::a_wall_clock_set_by_an_hour_reorders_no_lines",
+            ]),
         row(15, "suspend and resume", "latched on wake, no motion").tested(&[
             "processes.rs::everybody_frozen_together_wakes_up_latched_and_still",
             "pace.rs::ticks_of_a_suspended_machine_are_missed_though_its_clock_stood_still",
@@ -252,7 +259,11 @@ fn policies() -> Vec<Row> {
             "policy, URDF, calibration or limits differ from the lock",
             "inhibit",
         )
-        .lacking("there is no approved lock yet"),
+        .tested(&[
+            "approvals.rs::one_byte_of_anything_approved_that_is_another_keeps_the_arm_from_starting",
+            "approvals.rs::a_file_more_or_less_in_a_package_is_another_package",
+            "approvals.rs::a_cell_that_nobody_approved_runs_with_a_warning_and_not_at_all_with_locked",
+        ]),
     ]
 }
 
@@ -458,14 +469,21 @@ fn operators() -> Vec<Row> {
             "a limit edited while running",
             "refused, written to the audit log",
         )
-        .tested(&["operators.rs::a_limit_edited_while_running_changes_nothing"])
-        .lacking("the edit is told in the log; there is no audit log yet"),
+        .tested(&[
+            "operators.rs::a_limit_edited_while_running_changes_nothing",
+            "records.rs::who_did_what_and_what_came_of_it_is_in_the_log",
+            "records.rs::a_log_that_was_cut_off_is_read_as_far_as_it_goes",
+        ]),
         row(
             50,
             "disk of the recorder full",
             "the job ends safely, new ones inhibited",
         )
-        .lacking("there is no recorder yet"),
+        .tested(&[
+            "records.rs::a_full_disk_stops_no_running_job_and_lets_no_new_one_begin",
+            "records.rs::a_job_that_cannot_be_recorded_does_not_begin",
+            "backlog.rs::what_has_no_room_in_memory_is_counted_where_it_would_stand",
+        ]),
         row(
             51,
             "bus reply drops, 20 %",

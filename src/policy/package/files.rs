@@ -81,6 +81,34 @@ pub(super) fn read(package: &Path, name: &str, limit: u64) -> Result<Vec<u8>, Fi
     Ok(bytes)
 }
 
+/// Every file in the directory `package`, by its name there with `/` between the parts, sorted.
+///
+/// # Errors
+/// When something can't be read, is no regular file, or leads out of the package.
+pub fn files(package: &Path) -> Result<Vec<(String, PathBuf)>, FileError> {
+    let mut found = Vec::new();
+    let mut folders = vec![String::new()];
+    while let Some(folder) = folders.pop() {
+        let unreadable = |error: std::io::Error| FileError::Read {
+            name: if folder.is_empty() { "." } else { &folder }.to_owned(),
+            error: error.to_string(),
+        };
+        for entry in std::fs::read_dir(package.join(&folder)).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let name = format!("{folder}{}", entry.file_name().to_string_lossy());
+            // Links to folders are not followed: they may lead round in circles.
+            if entry.file_type().map_err(unreadable)?.is_dir() {
+                folders.push(name + "/");
+            } else {
+                let path = locate(package, &name, u64::MAX)?;
+                found.push((name, path));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +131,12 @@ mod tests {
         for name in ["../secret", "/etc/passwd", "sub/../../secret", "", "a\0b"] {
             assert_eq!(at(name), Err(FileError::Path(name.into())));
         }
+        let all = |package: &Path| files(package).map(|all| all.into_iter().map(|(name, _)| name));
+        assert_eq!(all(&package).err(), Some(FileError::Link("out".into())));
+        std::fs::remove_file(package.join("out")).unwrap();
+        std::fs::write(package.join("sub/deep"), "x").unwrap();
+        let names: Vec<String> = all(&package).unwrap().collect();
+        assert_eq!(names, ["in", "inside", "sub/deep"]);
         assert_eq!(at("sub"), Err(FileError::Kind("sub".into())));
         assert!(matches!(at("absent"), Err(FileError::Read { .. })));
         assert!(matches!(

@@ -1,0 +1,221 @@
+//! What a run writes into its audit log about itself, and what it is held to before it begins.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::job::{End, Event};
+use super::setup::{RunError, Setup};
+use super::{Approval, Options, Summary};
+use crate::approval::{Drift, Identity, Lock};
+use crate::messages::Names;
+use crate::record::audit::{Audit, Labels};
+use crate::record::{folder, users};
+
+/// The log of a run, and what it runs with.
+#[derive(Debug)]
+pub(super) struct Books {
+    pub(super) audit: Arc<Audit>,
+    identity: Identity,
+}
+
+impl Books {
+    /// Begins the log, and refuses what was not approved.
+    ///
+    /// # Errors
+    /// When the run can't be recorded, a file can't be read, or something differs from the lock.
+    pub(super) fn open(setup: &Setup, options: &Options) -> Result<Books, RunError> {
+        let configuration = |error: String| RunError::Configuration(error);
+        let cell = &setup.cell;
+        let identity =
+            Identity::of(cell, [&setup.job]).map_err(|e| configuration(e.to_string()))?;
+        let lock = Lock::read(&cell.file).map_err(|error| configuration(error.to_string()));
+        let approved = lock.as_ref().ok().and_then(Option::as_ref);
+        let beside = folder::beside(&cell.file);
+        let runs = options.runs.as_deref().unwrap_or(&beside);
+        let start = start(setup, options, &identity, approved);
+        let audit = Audit::begin(runs, &setup.job.name, labels(setup), &start)
+            .map_err(|error| configuration(error.to_string()))?;
+        let books = Books {
+            audit: Arc::new(audit),
+            identity,
+        };
+        let held = lock.and_then(|lock| books.hold_to(setup, options.approval, lock));
+        held.inspect_err(|error| books.refused(error))?;
+        Ok(books)
+    }
+
+    fn hold_to(
+        &self,
+        setup: &Setup,
+        approval: Approval,
+        lock: Option<Lock>,
+    ) -> Result<(), RunError> {
+        let file = &setup.cell.file;
+        let Some(lock) = lock else {
+            return match approval {
+                Approval::IfLocked => Ok(()),
+                Approval::Required => Err(RunError::Configuration(format!(
+                    "{}: it is not there and --locked was given; have the cell approved with `surehand lock {}`",
+                    Lock::path(file).display(),
+                    file.display()
+                ))),
+            };
+        };
+        let drift = lock.drift(&self.identity, file, Some(&setup.job.name));
+        let all: Vec<String> = drift.iter().map(Drift::to_string).collect();
+        let Some(first) = all.first() else {
+            return Ok(());
+        };
+        self.audit.add("drift", &json!({"differs": all}));
+        Err(RunError::Configuration(match all.len() - 1 {
+            0 => first.clone(),
+            more => format!(
+                "{first} ({more} more, see `surehand check {}`)",
+                file.display()
+            ),
+        }))
+    }
+
+    /// Everything is up, and still what it was when it was looked at.
+    ///
+    /// # Errors
+    /// When somebody edited a file meanwhile: parts of the controller may have read either.
+    pub(super) fn still(&self, setup: &Setup) -> Result<(), RunError> {
+        let now = Identity::of(&setup.cell, [&setup.job])
+            .map_err(|error| RunError::Configuration(error.to_string()))?;
+        match now.changed_since(&self.identity) {
+            None => Ok(()),
+            Some(what) => Err(RunError::Configuration(format!(
+                "{}: {what} changed while the controller came up; start it again",
+                setup.cell.file.display()
+            ))),
+        }
+    }
+
+    /// Makes this the run that `surehand log` shows.
+    pub(super) fn make_latest(&self, options: &Options) {
+        self.audit.make_latest();
+        if let Some(sockets) = options.socket.parent() {
+            // A convenience: the log can be named as well.
+            let _ = folder::point(&sockets.join(folder::LATEST), self.audit.folder());
+        }
+    }
+
+    /// The files of the run, each with its hash.
+    pub(super) fn files(&self, cell: &Path) -> Vec<(std::path::PathBuf, String)> {
+        let files = self.identity.files.values();
+        let mut files: Vec<_> = files
+            .map(|print| (print.path.clone(), print.sha256.clone()))
+            .collect();
+        // The whole of it: an edit of what is no limit is worth a line, too.
+        if let Ok(sha256) = crate::approval::sha256_of(cell) {
+            files.push((cell.to_owned(), sha256));
+        }
+        files
+    }
+
+    /// The run did not begin.
+    pub(super) fn refused(&self, error: &RunError) {
+        end(&self.audit, "refused", error);
+        self.audit.close();
+    }
+}
+
+/// The last line of a run. Whoever stops the arm on a signal holds the log to the end of the process.
+pub(super) fn ended(audit: &Audit, outcome: &Result<Summary, RunError>) {
+    tell_end(audit, outcome);
+    audit.close();
+}
+
+fn tell_end(audit: &Audit, outcome: &Result<Summary, RunError>) {
+    let summary = match outcome {
+        Ok(summary) => summary,
+        Err(error) => return end(audit, "failed", error),
+    };
+    let (how, cause) = match &summary.end {
+        End::Finished => ("finished", None),
+        End::Told => ("told to end", None),
+        End::Stopped(cause) => ("stopped", Some(*cause)),
+    };
+    let status = summary.status.as_deref();
+    let names = |cause: crate::messages::Cause| match status {
+        Some(status) => status.with_names(|names| cause.text(names)),
+        None => cause.text(&Names::NONE),
+    };
+    let tally = &summary.tally;
+    audit.add(
+        "end",
+        &json!({
+            "how": how,
+            "why": cause.map(names),
+            "episodes": tally.episodes,
+            "succeeded": (tally.judged > 0).then_some(tally.succeeded),
+            "stops": tally.stops,
+            "ticks": status.map(|status| status.ticks),
+            "missed": status.map(|status| status.missed),
+        }),
+    );
+}
+
+fn end(audit: &Audit, how: &str, error: &RunError) {
+    let why = match error {
+        RunError::Configuration(_) | RunError::Hardware(_) => error.to_string(),
+        RunError::Guard(_) => "the guard did not come up and has said why".into(),
+    };
+    audit.add("end", &json!({"how": how, "why": why}));
+}
+
+/// What of a job's events the guard does not tell by itself.
+pub(super) fn event(audit: &Audit, event: &Event) {
+    if let Event::Episode {
+        index,
+        success,
+        seconds,
+    } = event
+    {
+        let seconds = (seconds * 1e3).round() / 1e3;
+        audit.add(
+            "episode",
+            &json!({"index": index, "success": success, "seconds": seconds}),
+        );
+    }
+}
+
+fn labels(setup: &Setup) -> Labels {
+    let cell = &setup.cell;
+    Labels {
+        joints: setup.joint_names(),
+        cameras: cell.cameras.iter().map(|it| it.name.clone()).collect(),
+        inputs: cell.inputs.iter().map(|it| it.name.clone()).collect(),
+    }
+}
+
+fn start(setup: &Setup, options: &Options, identity: &Identity, lock: Option<&Lock>) -> Value {
+    let cell = &setup.cell;
+    let files = identity.files.iter();
+    let files: serde_json::Map<String, Value> = files
+        .map(|(key, print)| (key.clone(), print.sha256.clone().into()))
+        .collect();
+    json!({
+        "surehand": env!("CARGO_PKG_VERSION"),
+        "cell": cell.name,
+        "file": std::path::absolute(&cell.file).unwrap_or_else(|_| cell.file.clone()),
+        "job": setup.job.name,
+        "port": options.port.as_ref().unwrap_or(&cell.bus.port),
+        "user": users::own(),
+        "uid": rustix::process::geteuid().as_raw(),
+        "session": crate::messages::channel::own_name().as_str(),
+        "pid": std::process::id(),
+        "boot": boot(),
+        "sha256": {"cell": identity.cell_sha256(), "files": files},
+        "approved": lock.map(|lock| json!({"by": lock.approved_by, "at": lock.approved_at})),
+    })
+}
+
+/// Which boot of the machine the monotonic clock counts from.
+fn boot() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
+}
