@@ -6,7 +6,7 @@
 use nalgebra::{ArrayStorage, Matrix3, Rotation3, SMatrix, Unit, Vector3, Vector6};
 
 use crate::frame::Frame;
-use crate::model::MAX_JOINTS;
+use crate::model::{Limits, MAX_JOINTS};
 
 /// Velocity of the tool (linear above angular, base frame) by joint velocity.
 pub type Jacobian<const N: usize> = SMatrix<f64, 6, N>;
@@ -144,6 +144,39 @@ impl<const N: usize> Chain<N> {
     #[must_use]
     pub fn tip(&self) -> Frame {
         self.tip
+    }
+
+    /// A distance from the first joint that the tool never exceeds, metres.
+    #[must_use]
+    pub fn reach(&self, limits: &Limits<N>) -> f64 {
+        let extent = |lower: f64, upper: f64| lower.abs().max(upper.abs());
+        let mut sum = self.tip.translation.norm();
+        let mut add = |stage: &Stage, lower: f64, upper: f64| {
+            sum += Vector3::from(stage.translation).norm();
+            if stage.motion == Motion::Sliding {
+                sum += extent(lower, upper);
+            }
+        };
+        match &self.coupled {
+            None => {
+                for ((stage, lower), upper) in
+                    self.stages.iter().zip(&limits.lower).zip(&limits.upper)
+                {
+                    add(stage, *lower, *upper);
+                }
+            }
+            Some(coupled) => {
+                let stages = coupled.stages.iter().zip(&coupled.drivers);
+                for (stage, driver) in stages.take(coupled.len) {
+                    let of = |bounds: &[f64; N]| {
+                        let bound = bounds.get(driver.variable).copied().unwrap_or(0.0);
+                        driver.multiplier * bound + driver.offset
+                    };
+                    add(stage, of(&limits.lower), of(&limits.upper));
+                }
+            }
+        }
+        sum
     }
 
     /// The tool's pose at positions `q` (radians or metres, base first).

@@ -1,0 +1,116 @@
+//! Solves random problems on several arms and prints how many, how long and in how many iterations.
+//!
+//! `cargo run --release -p surehand-kinematics --example measure -- [PROBLEMS] [SEED] [ARM]`
+//!
+//! Targets are the poses of uniform draws inside the limits. A solve is timed by the wall clock, and
+//! a slow one again, since it does the same each time: what is printed is the shortest of five.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a program that measures time"
+)]
+
+#[path = "../robots/mod.rs"]
+mod robots;
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use surehand_kinematics::{Model, Options, Solver, Task};
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let problems: u32 = arguments.next().map_or(100_000, |it| it.parse().unwrap());
+    let seed: u64 = arguments.next().map_or(7, |it| it.parse().unwrap());
+    let only = arguments.next();
+    println!(
+        "{:8} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>6} {:>5} {:>5}  fk+j ns",
+        "arm", "solved %", "p50 µs", "mean", "p99", "p99.9", "max", "iter", "p99", "max"
+    );
+    let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
+    if wanted("so101") {
+        measure("so101", &robots::so101(), problems, seed);
+    }
+    if wanted("ur5e") {
+        measure("ur5e", &robots::ur5e(), problems, seed);
+    }
+    if wanted("xarm6") {
+        measure("xarm6", &robots::xarm6(), problems, seed);
+    }
+    if wanted("panda") {
+        measure("panda", &robots::panda(), problems, seed);
+    }
+    if wanted("iiwa") {
+        measure("iiwa", &robots::iiwa(), problems, seed);
+    }
+    if wanted("wild") {
+        measure("wild", &robots::wild(), problems, seed);
+    }
+}
+
+fn measure<const N: usize>(name: &str, model: &Model<N>, problems: u32, seed: u64) {
+    let begun = Instant::now();
+    let solver = Solver::new(model, Task::Pose, Options::default()).unwrap();
+    let build = begun.elapsed();
+    let mut state = seed;
+    let mut times = Vec::new();
+    let mut iterations = Vec::new();
+    let mut solved = 0_u32;
+    for _ in 0..problems {
+        let joints = robots::draw(model, &mut state);
+        let target = model.chain.pose(&joints);
+        let mut nanos = u128::MAX;
+        let mut answer = None;
+        for _ in 0..5 {
+            let begun = Instant::now();
+            answer = Some(black_box(solver.solve(black_box(&target), None).unwrap()));
+            nanos = nanos.min(begun.elapsed().as_nanos());
+            if nanos < 4_000 {
+                break;
+            }
+        }
+        let answer = answer.unwrap();
+        let way = model.chain.pose(&answer.joints).way_to(&target);
+        let near = way.fixed_rows::<3>(0).norm() <= 1e-6 && way.fixed_rows::<3>(3).norm() <= 1e-6;
+        solved += u32::from(near && model.limits.hold(&answer.joints, 1e-9));
+        times.push(nanos);
+        iterations.push(answer.iterations);
+    }
+    let mean = times.iter().sum::<u128>() / u128::from(problems);
+    times.sort_unstable();
+    let mean_iterations =
+        iterations.iter().map(|it| u64::from(*it)).sum::<u64>() * 10 / u64::from(problems);
+    iterations.sort_unstable();
+    let at = |per_mille: usize| (times.len() - 1) * per_mille / 1000;
+    let micros = |nanos: u128| nanos as f64 / 1000.0;
+    println!(
+        "{name:8} {:9.3} {:7.2} {:7.2} {:7.2} {:7.2} {:7.2} {:6.1} {:5} {:5}  {:.0}  build {:.0} ms",
+        100.0 * f64::from(solved) / f64::from(problems),
+        micros(times[at(500)]),
+        micros(mean),
+        micros(times[at(990)]),
+        micros(times[at(999)]),
+        micros(times[times.len() - 1]),
+        mean_iterations as f64 / 10.0,
+        iterations[at(990)],
+        iterations[iterations.len() - 1],
+        forward(model),
+        build.as_secs_f64() * 1e3,
+    );
+}
+
+/// Nanoseconds of forward kinematics and Jacobian.
+fn forward<const N: usize>(model: &Model<N>) -> f64 {
+    let mut state = 1;
+    let joints: Vec<[f64; N]> = (0..256).map(|_| robots::draw(model, &mut state)).collect();
+    let mut best = f64::INFINITY;
+    for _ in 0..200 {
+        let begun = Instant::now();
+        for joints in &joints {
+            black_box(model.chain.linearise(black_box(joints)));
+        }
+        best = best.min(begun.elapsed().as_secs_f64() * 1e9 / 256.0);
+    }
+    best
+}

@@ -1,0 +1,164 @@
+//! Arms for tests, benches and examples: made of published dimensions, or read from the project's
+//! own files.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "shared by programs that each use a part, and may panic"
+)]
+
+use nalgebra::{Rotation3, Vector3};
+use std::f64::consts::{FRAC_PI_2, PI, TAU};
+use surehand_kinematics::{Chain, Description, Frame, Joint, Limits, Model, Motion};
+
+/// One row of a table in Craig's (modified) convention: metres, radians.
+struct Row {
+    a: f64,
+    alpha: f64,
+    d: f64,
+    theta: f64,
+    lower: f64,
+    upper: f64,
+}
+
+fn row(a: f64, alpha: f64, d: f64, theta: f64, (lower, upper): (f64, f64)) -> Row {
+    Row {
+        a,
+        alpha,
+        d,
+        theta,
+        lower,
+        upper,
+    }
+}
+
+fn model<const N: usize>(rows: [Row; N], flange: f64) -> Model<N> {
+    let joints = rows.each_ref().map(|row| {
+        let tilt = Rotation3::from_axis_angle(&Vector3::x_axis(), row.alpha);
+        let turn = Rotation3::from_axis_angle(&Vector3::z_axis(), row.theta);
+        Joint {
+            origin: Frame {
+                rotation: (tilt * turn).into_inner(),
+                translation: Vector3::new(row.a, 0.0, 0.0) + tilt * Vector3::new(0.0, 0.0, row.d),
+            },
+            axis: Vector3::z_axis(),
+            motion: Motion::Turning,
+        }
+    });
+    let tip = Frame {
+        translation: Vector3::new(0.0, 0.0, flange),
+        ..Frame::IDENTITY
+    };
+    Model {
+        names: std::array::from_fn(|i| format!("joint{}", i + 1)),
+        chain: Chain::new(&joints, tip),
+        limits: Limits {
+            lower: rows.each_ref().map(|row| row.lower),
+            upper: rows.each_ref().map(|row| row.upper),
+            velocity: [PI; N],
+        },
+    }
+}
+
+/// The project's own arm.
+pub(crate) fn so101() -> Model<5> {
+    let text = include_str!("../../urdf/so101.urdf");
+    let read = Description::read("so101.urdf", text, "base", "gripper_frame");
+    read.unwrap().model().unwrap()
+}
+
+/// Joints of every kind with axes in any direction.
+pub(crate) fn wild() -> Model<7> {
+    let text = include_str!("../tests/wild.urdf");
+    let read = Description::read("wild.urdf", text, "base", "tip");
+    read.unwrap().model().unwrap()
+}
+
+/// Universal Robots UR5e: the maker's DH parameters.
+pub(crate) fn ur5e() -> Model<6> {
+    let wide = (-TAU, TAU);
+    model(
+        [
+            row(0.0, 0.0, 0.1625, 0.0, wide),
+            row(0.0, FRAC_PI_2, 0.0, 0.0, wide),
+            row(-0.425, 0.0, 0.0, 0.0, (-PI, PI)),
+            row(-0.3922, 0.0, 0.1333, 0.0, wide),
+            row(0.0, FRAC_PI_2, 0.0997, 0.0, wide),
+            row(0.0, -FRAC_PI_2, 0.0996, 0.0, wide),
+        ],
+        0.0,
+    )
+}
+
+/// UFACTORY xArm 6: the maker's modified DH parameters; no three wrist axes meet.
+pub(crate) fn xarm6() -> Model<6> {
+    let wide = (-TAU, TAU);
+    model(
+        [
+            row(0.0, 0.0, 0.267, 0.0, wide),
+            row(0.0, -FRAC_PI_2, 0.0, -1.3849179, (-2.059, 2.0944)),
+            row(0.289_488_7, 0.0, 0.0, 1.3849179, (-3.927, 0.191_98)),
+            row(0.0775, -FRAC_PI_2, 0.3425, 0.0, wide),
+            row(0.0, FRAC_PI_2, 0.0, 0.0, (-1.692_97, PI)),
+            row(0.076, -FRAC_PI_2, 0.097, 0.0, wide),
+        ],
+        0.0,
+    )
+}
+
+/// Franka Emika Panda: the maker's modified DH parameters and limits.
+pub(crate) fn panda() -> Model<7> {
+    let wide = (-2.8973, 2.8973);
+    model(
+        [
+            row(0.0, 0.0, 0.333, 0.0, wide),
+            row(0.0, -FRAC_PI_2, 0.0, 0.0, (-1.7628, 1.7628)),
+            row(0.0, FRAC_PI_2, 0.316, 0.0, wide),
+            row(0.0825, FRAC_PI_2, 0.0, 0.0, (-3.0718, -0.0698)),
+            row(-0.0825, -FRAC_PI_2, 0.384, 0.0, wide),
+            row(0.0, FRAC_PI_2, 0.0, 0.0, (-0.0175, 3.7525)),
+            row(0.088, FRAC_PI_2, 0.0, 0.0, wide),
+        ],
+        0.107,
+    )
+}
+
+/// KUKA LBR iiwa 14: the maker's dimensions; shoulder and wrist are spheres.
+pub(crate) fn iiwa() -> Model<7> {
+    let (a, b, c) = ((-2.9671, 2.9671), (-2.0944, 2.0944), (-3.0543, 3.0543));
+    model(
+        [
+            row(0.0, 0.0, 0.36, 0.0, a),
+            row(0.0, -FRAC_PI_2, 0.0, 0.0, b),
+            row(0.0, FRAC_PI_2, 0.42, 0.0, a),
+            row(0.0, FRAC_PI_2, 0.0, 0.0, b),
+            row(0.0, -FRAC_PI_2, 0.4, 0.0, a),
+            row(0.0, -FRAC_PI_2, 0.0, 0.0, b),
+            row(0.0, FRAC_PI_2, 0.126, 0.0, c),
+        ],
+        0.0,
+    )
+}
+
+/// Joints drawn evenly inside the limits, one turn of those without.
+pub(crate) fn draw<const N: usize>(model: &Model<N>, state: &mut u64) -> [f64; N] {
+    std::array::from_fn(|i| {
+        let (lower, upper) = (model.limits.lower[i], model.limits.upper[i]);
+        let (lower, upper) = if lower.is_finite() {
+            (lower, upper)
+        } else {
+            (-PI, PI)
+        };
+        lower + (upper - lower) * uniform(state)
+    })
+}
+
+/// The next number of a splitmix64 generator, 0 to below 1.
+pub(crate) fn uniform(state: &mut u64) -> f64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^= z >> 31;
+    f64::from_bits((z >> 12) | 0x3ff0_0000_0000_0000) - 1.0
+}
