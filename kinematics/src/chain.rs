@@ -394,6 +394,31 @@ pub struct Linearised<const N: usize> {
     pub jacobian: Jacobian<N>,
 }
 
+impl<const N: usize> Linearised<N> {
+    /// How the tool accelerates (linear above angular, base frame) when the joints move at the
+    /// constant speed `q`: J̇ q̇, by ∂Jᵢ/∂qⱼ = zⱼ × Jᵢ for a joint j before i.
+    #[inline(always)]
+    #[must_use]
+    pub fn bend(&self, q: &[f64; N]) -> [f64; 6] {
+        let mut sum = [0.0; 6];
+        let mut before = [0.0; 3];
+        for (column, speed) in self.jacobian.data.0.iter().zip(q) {
+            let [x, y, z, a, b, c] = column.map(|row| row * speed);
+            let [u, v, w] = before;
+            let with = [u + a, v + b, w + c];
+            let [k, l, m] = [u + with[0], v + with[1], w + with[2]];
+            sum[0] += l * z - m * y;
+            sum[1] += m * x - k * z;
+            sum[2] += k * y - l * x;
+            sum[3] += v * c - w * b;
+            sum[4] += w * a - u * c;
+            sum[5] += u * b - v * a;
+            before = with;
+        }
+        sum
+    }
+}
+
 /// `frame` in a parent that is turned by `turn`.
 fn seen_from(turn: &Matrix3<f64>, frame: &Frame) -> Frame {
     Frame {

@@ -141,6 +141,10 @@ pub struct Solver<const N: usize> {
 
 /// Position counts this much more than orientation once not both are had.
 const POSITION_FIRST: f64 = 100.0;
+/// How many of the descents that stalled are remembered.
+const NEAREST: usize = 4;
+/// Evaluations for each of them, when it is gone on from.
+const GOING_ON: u32 = 40;
 /// Evaluations kept for the best effort, of 8.
 const KEPT_EIGHTHS: u32 = 3;
 
@@ -224,7 +228,7 @@ impl<const N: usize> Solver<N> {
                 left: self.options.evaluations,
             },
             solved: None,
-            nearest: None,
+            nearest: [None; NEAREST],
             wanted: if reference.is_some() {
                 self.options.branches.max(1)
             } else {
@@ -243,8 +247,8 @@ struct Search<'a, const N: usize> {
     budget: Budget,
     /// The solution nearest to the reference, and how near.
     solved: Option<(Ended<N>, f64)>,
-    /// Where no solution was found: what came nearest to one.
-    nearest: Option<Ended<N>>,
+    /// Where no solution was found yet: what came nearest to one, nearest first.
+    nearest: [Option<Ended<N>>; NEAREST],
     /// How many more solutions to look for.
     wanted: u32,
 }
@@ -278,6 +282,7 @@ impl<const N: usize> Search<'_, N> {
             gathered = Gathered::none();
             atlas.gather_around(&seen, &mut gathered);
             self.try_all(atlas, &seen, &mut gathered, kept, 16);
+            self.go_on(kept);
         }
         let mut sequence = Sequence::<N>::new(self.solver.options.seed, N);
         while !self.done(kept) {
@@ -358,11 +363,54 @@ impl<const N: usize> Search<'_, N> {
             return;
         };
         if !ended.settled {
-            if self.nearest.as_ref().is_none_or(|nearest| ended.cost < nearest.cost) {
-                self.nearest = Some(ended);
-            }
+            self.remember(ended);
             return;
         }
+        self.found(ended);
+    }
+
+    /// Keeps a descent that stalled among the nearest.
+    fn remember(&mut self, ended: Ended<N>) {
+        let mut ended = Some(ended);
+        for slot in &mut self.nearest {
+            let nearer = match (&ended, &*slot) {
+                (Some(ended), Some(slot)) => ended.cost < slot.cost,
+                (Some(_), None) => true,
+                (None, _) => false,
+            };
+            if nearer {
+                std::mem::swap(slot, &mut ended);
+            }
+        }
+    }
+
+    /// Goes on from the nearest with damped steps, for where Newton's lead astray: at the border of
+    /// what is reachable, in the corners of the limits.
+    fn go_on(&mut self, kept: u32) {
+        for i in 0..NEAREST {
+            if self.done(kept) {
+                return;
+            }
+            let Some(nearest) = self.nearest[i] else {
+                return;
+            };
+            let mut budget = Budget {
+                left: GOING_ON.min(self.budget.left - kept),
+            };
+            let given = budget.left;
+            let ended = self.problem.settle(nearest.joints, &mut budget);
+            self.budget.left -= given - budget.left;
+            if let Some(ended) = ended
+                && ended.residual.within(&self.problem.tolerance)
+            {
+                self.found(ended);
+            } else if let Some(ended) = ended {
+                self.nearest[i] = Some(ended);
+            }
+        }
+    }
+
+    fn found(&mut self, ended: Ended<N>) {
         self.wanted -= 1;
         let mut ended = ended;
         let mut distance = 0.0;
@@ -399,7 +447,7 @@ impl<const N: usize> Search<'_, N> {
     /// The nearest that the arm comes, position before orientation.
     fn best_effort(&mut self) -> Ended<N> {
         let solver = self.solver;
-        let start = self.nearest.map_or_else(
+        let start = self.nearest[0].map_or_else(
             || solver.windows.map(|[lower, upper]| 0.5 * (lower + upper)),
             |nearest| nearest.joints,
         );

@@ -166,54 +166,52 @@ impl Rows {
         ([x * s, y * s, z * s, a, b, c], residual)
     }
 
-    /// The problem at a configuration with the given forward kinematics.
+    /// A motion of the tool by what it does to the rows.
     #[inline(always)]
-    pub(crate) fn at<const N: usize>(&self, now: &Linearised<N>, target: &Frame) -> Local<N> {
-        let (error, residual) = self.error(&now.tool, target);
-        let mut columns = now.jacobian.data.0;
+    pub(crate) fn weigh<const N: usize>(
+        &self,
+        motion: [f64; 6],
+        now: &Linearised<N>,
+        target: &Frame,
+    ) -> [f64; 6] {
+        let [x, y, z, a, b, c] = motion;
         let s = self.scale;
         match &self.task {
-            Task::Pose => {
-                for column in &mut columns {
-                    *column = scaled(column, s);
-                }
-            }
-            Task::Position => {
-                for column in &mut columns {
-                    let [x, y, z, ..] = *column;
-                    *column = [x * s, y * s, z * s, 0.0, 0.0, 0.0];
-                }
-            }
+            Task::Pose => [x * s, y * s, z * s, a, b, c],
+            Task::Position => [x * s, y * s, z * s, 0.0, 0.0, 0.0],
             Task::PositionAndAxis { axis } => {
                 // A turn about the axis itself changes nothing.
-                let axis: [f64; 3] = (now.tool.rotation * axis.as_ref()).into();
-                for column in &mut columns {
-                    *column = scaled(column, s);
-                    let along: f64 = (0..3).map(|i| column[3 + i] * axis[i]).sum();
-                    for i in 0..3 {
-                        column[3 + i] -= along * axis[i];
-                    }
-                }
+                let axis = now.tool.rotation * axis.as_ref();
+                let along = a * axis.x + b * axis.y + c * axis.z;
+                let [a, b, c] = [a - along * axis.x, b - along * axis.y, c - along * axis.z];
+                [x * s, y * s, z * s, a, b, c]
             }
             Task::Weighted {
                 linear,
                 angular,
                 axes,
             } => {
-                for column in &mut columns {
-                    let [x, y, z, a, b, c] = *column;
-                    let [x, y, z] = seen_along(axes, target, [x, y, z]);
-                    let [a, b, c] = seen_along(axes, target, [a, b, c]);
-                    *column = [
-                        x * linear[0] * s,
-                        y * linear[1] * s,
-                        z * linear[2] * s,
-                        a * angular[0],
-                        b * angular[1],
-                        c * angular[2],
-                    ];
-                }
+                let [x, y, z] = seen_along(axes, target, [x, y, z]);
+                let [a, b, c] = seen_along(axes, target, [a, b, c]);
+                [
+                    x * linear[0] * s,
+                    y * linear[1] * s,
+                    z * linear[2] * s,
+                    a * angular[0],
+                    b * angular[1],
+                    c * angular[2],
+                ]
             }
+        }
+    }
+
+    /// The problem at a configuration with the given forward kinematics.
+    #[inline(always)]
+    pub(crate) fn at<const N: usize>(&self, now: &Linearised<N>, target: &Frame) -> Local<N> {
+        let (error, residual) = self.error(&now.tool, target);
+        let mut columns = now.jacobian.data.0;
+        for column in &mut columns {
+            *column = self.weigh(*column, now, target);
         }
         let cost = 0.5 * error.iter().map(|row| row * row).sum::<f64>();
         Local {
@@ -225,11 +223,6 @@ impl Rows {
     }
 }
 
-#[inline(always)]
-fn scaled(column: &[f64; 6], scale: f64) -> [f64; 6] {
-    let [x, y, z, a, b, c] = *column;
-    [x * scale, y * scale, z * scale, a, b, c]
-}
 
 /// `vector`, given in the base's axes, in those that are asked for.
 #[inline(always)]

@@ -5,7 +5,7 @@
 //!
 //! Real time: no allocation, and never more evaluations of the chain than the budget holds.
 
-use crate::chain::{Chain, Motion};
+use crate::chain::{Chain, Linearised, Motion};
 use crate::frame::Frame;
 use crate::task::{Local, Residual, Rows};
 
@@ -15,6 +15,8 @@ const DAMPING: f64 = 2e-3;
 const FLOOR: f64 = 1e-11;
 /// Largest step of a joint, radians, or as many times a comparable length.
 const STRIDE: f64 = 1.2;
+/// Largest correction by the second order, of the step that it corrects.
+const BEND: f64 = 0.75;
 
 /// The arm and what is asked of it.
 pub(super) struct Problem<'a, const N: usize> {
@@ -95,22 +97,28 @@ impl<const N: usize> Problem<'_, N> {
                 }
             }
             let damping = DAMPING * local.cost + FLOOR;
-            (joints, _) = self.step(&joints, &local, damping);
+            (joints, _) = self.step(&joints, &now, &local, damping);
         }
         best
     }
 
     /// One damped step from `joints`, inside the limits; and which joints these held.
+    ///
+    /// To the step that the Jacobian asks for comes the one that undoes its second-order error
+    /// (Transtrum and Sethna, "Improvements to the Levenberg–Marquardt algorithm": geodesic
+    /// acceleration): it follows the curved valleys at the border of what is reachable.
     #[inline(always)]
-    pub(super) fn step(
+    fn step(
         &self,
         joints: &[f64; N],
+        now: &Linearised<N>,
         local: &Local<N>,
         damping: f64,
     ) -> ([f64; N], [bool; N]) {
         let normal = Normal::new(local, damping);
         let mut held = [false; N];
-        let mut step = normal.solve(&held);
+        let mut factor = normal.factor(&held);
+        let mut step = factor.solve(normal.gradient, &held);
         for _ in 0..3 {
             let mut more = false;
             for i in 0..N {
@@ -124,16 +132,33 @@ impl<const N: usize> Problem<'_, N> {
             if !more {
                 break;
             }
-            step = normal.solve(&held);
+            factor = normal.factor(&held);
+            step = factor.solve(normal.gradient, &held);
         }
         let mut largest = STRIDE;
         for length in &step {
             largest = largest.max(length.abs());
         }
         let by = STRIDE / largest;
+        for length in &mut step {
+            *length *= by;
+        }
+        let bend = self.rows.weigh(now.bend(&step), now, self.target);
+        let mut back = [0.0; N];
+        for i in 0..N {
+            back[i] = -0.5 * dot(&local.columns[i], &bend);
+        }
+        let back = factor.solve(back, &held);
+        let (mut long, mut short) = (0.0, 0.0);
+        for i in 0..N {
+            long += step[i] * step[i];
+            short += back[i] * back[i];
+        }
+        // Where the second order is no correction, the third is none to neglect.
+        let bent = if short <= BEND * BEND * long { 1.0 } else { 0.0 };
         let mut next = *joints;
         for i in 0..N {
-            next[i] = (joints[i] + by * step[i])
+            next[i] = (joints[i] + step[i] + bent * back[i])
                 .max(self.lower[i])
                 .min(self.upper[i]);
         }
@@ -147,19 +172,22 @@ impl<const N: usize> Problem<'_, N> {
             return None;
         }
         let mut joints = start;
-        let mut local = self.rows.at(&self.chain.linearise(&joints), self.target);
+        let mut now = self.chain.linearise(&joints);
+        let mut local = self.rows.at(&now, self.target);
         let mut damping = 1e-3;
         let mut held = [false; N];
         let mut settled = false;
-        while !settled && budget.spend() {
-            let (next, holding) = self.step(&joints, &local, damping * self.measure(&local));
+        while !settled && !local.residual.within(&self.tolerance) && budget.spend() {
+            let (next, holding) = self.step(&joints, &now, &local, damping * self.measure(&local));
             held = holding;
-            let ahead = self.rows.at(&self.chain.linearise(&next), self.target);
+            let then = self.chain.linearise(&next);
+            let ahead = self.rows.at(&then, self.target);
             if ahead.cost < local.cost {
                 let gain = (local.cost - ahead.cost) / local.cost;
                 settled = gain < 1e-9;
                 joints = next;
                 local = ahead;
+                now = then;
                 damping = (damping * 0.1).max(1e-9);
             } else {
                 let mut moved = 0.0_f64;
@@ -222,54 +250,69 @@ impl<const N: usize> Normal<N> {
         Normal { matrix, gradient }
     }
 
-    /// The step with the joints of `held` at rest: L D Lᵀ on the stack.
+    /// The equations with the joints of `held` at rest, as L D Lᵀ.
     #[inline(always)]
-    fn solve(&self, held: &[bool; N]) -> [f64; N] {
-        let mut factor = self.matrix;
-        let mut step = self.gradient;
+    fn factor(&self, held: &[bool; N]) -> Factor<N> {
+        let mut lower = self.matrix;
         for i in 0..N {
             if held[i] {
                 for j in 0..i {
-                    factor[i][j] = 0.0;
+                    lower[i][j] = 0.0;
                 }
                 for k in i + 1..N {
-                    factor[k][i] = 0.0;
+                    lower[k][i] = 0.0;
                 }
-                factor[i][i] = 1.0;
-                step[i] = 0.0;
+                lower[i][i] = 1.0;
             }
         }
         let mut inverse = [0.0; N];
         for j in 0..N {
-            // factor[j][k] holds L·D until its row is done, then L.
-            let mut pivot = factor[j][j];
+            // A row holds L·D until its turn comes, then L.
+            let mut pivot = lower[j][j];
             for k in 0..j {
-                let scaled = factor[j][k] * inverse[k];
-                pivot -= factor[j][k] * scaled;
-                factor[j][k] = scaled;
+                let scaled = lower[j][k] * inverse[k];
+                pivot -= lower[j][k] * scaled;
+                lower[j][k] = scaled;
             }
             inverse[j] = 1.0 / pivot.max(1e-14);
             for i in j + 1..N {
-                let mut entry = factor[i][j];
+                let mut entry = lower[i][j];
                 for k in 0..j {
-                    entry -= factor[i][k] * factor[j][k];
+                    entry -= lower[i][k] * lower[j][k];
                 }
-                factor[i][j] = entry;
+                lower[i][j] = entry;
+            }
+        }
+        Factor { lower, inverse }
+    }
+}
+
+/// L (below its diagonal of ones) and D⁻¹.
+struct Factor<const N: usize> {
+    lower: [[f64; N]; N],
+    inverse: [f64; N],
+}
+
+impl<const N: usize> Factor<N> {
+    /// What the equations make of `right`, 0 for the joints of `held`.
+    #[inline(always)]
+    fn solve(&self, right: [f64; N], held: &[bool; N]) -> [f64; N] {
+        let mut step = right;
+        for i in 0..N {
+            if held[i] {
+                step[i] = 0.0;
             }
         }
         for i in 0..N {
-            let mut entry = step[i];
             for k in 0..i {
-                entry -= factor[i][k] * step[k];
+                step[i] -= self.lower[i][k] * step[k];
             }
-            step[i] = entry;
         }
         for i in (0..N).rev() {
-            let mut entry = step[i] * inverse[i];
+            step[i] *= self.inverse[i];
             for k in i + 1..N {
-                entry -= factor[k][i] * step[k];
+                step[i] -= self.lower[k][i] * step[k];
             }
-            step[i] = entry;
         }
         step
     }
