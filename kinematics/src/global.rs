@@ -44,8 +44,8 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             tolerance: Residual {
-                position: 1e-7,
-                angle: 1e-7,
+                position: 1e-6,
+                angle: 1e-6,
             },
             starts: 1 << 16,
             evaluations: 400,
@@ -142,9 +142,15 @@ pub struct Solver<const N: usize> {
 /// Position counts this much more than orientation once not both are had.
 const POSITION_FIRST: f64 = 100.0;
 /// How many of the descents that stalled are remembered.
-const NEAREST: usize = 4;
+const NEAREST: usize = 8;
+/// How often starting points from anywhere are drawn, once those nearby are used up.
+const ROUNDS: u32 = 400;
+/// How many beginnings and ends of descents are remembered.
+const KNOWN: usize = 64;
 /// Evaluations for each of them, when it is gone on from.
 const GOING_ON: u32 = 40;
+/// The share of the cost that a step of it has to gain.
+const WORTHWHILE: f64 = 0.02;
 /// Evaluations kept for the best effort, of 8.
 const KEPT_EIGHTHS: u32 = 3;
 
@@ -229,6 +235,8 @@ impl<const N: usize> Solver<N> {
             },
             solved: None,
             nearest: [None; NEAREST],
+            known: [[0.0; N]; KNOWN],
+            known_len: 0,
             wanted: if reference.is_some() {
                 self.options.branches.max(1)
             } else {
@@ -251,6 +259,9 @@ struct Search<'a, const N: usize> {
     nearest: [Option<Ended<N>>; NEAREST],
     /// How many more solutions to look for.
     wanted: u32,
+    /// Where descents began and ended.
+    known: [[f64; N]; KNOWN],
+    known_len: usize,
 }
 
 impl<const N: usize> Search<'_, N> {
@@ -283,6 +294,14 @@ impl<const N: usize> Search<'_, N> {
             atlas.gather_around(&seen, &mut gathered);
             self.try_all(atlas, &seen, &mut gathered, kept, 16);
             self.go_on(kept);
+            for round in 0..ROUNDS {
+                if self.done(kept) {
+                    return;
+                }
+                gathered = Gathered::none();
+                atlas.draw(&seen, round, &mut gathered);
+                self.try_all(atlas, &seen, &mut gathered, kept, 1);
+            }
         }
         let mut sequence = Sequence::<N>::new(self.solver.options.seed, N);
         while !self.done(kept) {
@@ -326,6 +345,9 @@ impl<const N: usize> Search<'_, N> {
             let Some(start) = self.brought_inside(&start) else {
                 continue;
             };
+            if self.is_known(&start) {
+                continue;
+            }
             tried += 1;
             self.attempt(start, 1);
         }
@@ -358,10 +380,26 @@ impl<const N: usize> Search<'_, N> {
         Some(inside)
     }
 
+    /// Whether a descent began or ended near `joints` already.
+    fn is_known(&self, joints: &[f64; N]) -> bool {
+        const NEAR: f64 = 0.4;
+        let known = self.known.get(..self.known_len).unwrap_or(&[]);
+        known.iter().any(|known| self.problem.distance(known, joints) < NEAR)
+    }
+
+    fn know(&mut self, joints: [f64; N]) {
+        if let Some(slot) = self.known.get_mut(self.known_len) {
+            *slot = joints;
+            self.known_len += 1;
+        }
+    }
+
     fn attempt(&mut self, start: [f64; N], patience: u32) {
         let Some(ended) = self.problem.reach(start, patience, &mut self.budget) else {
             return;
         };
+        self.know(start);
+        self.know(ended.joints);
         if !ended.settled {
             self.remember(ended);
             return;
@@ -398,7 +436,7 @@ impl<const N: usize> Search<'_, N> {
                 left: GOING_ON.min(self.budget.left - kept),
             };
             let given = budget.left;
-            let ended = self.problem.settle(nearest.joints, &mut budget);
+            let ended = self.problem.settle(nearest.joints, WORTHWHILE, &mut budget);
             self.budget.left -= given - budget.left;
             if let Some(ended) = ended
                 && ended.residual.within(&self.problem.tolerance)
@@ -456,7 +494,7 @@ impl<const N: usize> Search<'_, N> {
             ..self.problem
         };
         problem
-            .settle(start, &mut self.budget)
+            .settle(start, 1e-9, &mut self.budget)
             .unwrap_or_else(|| Ended {
                 joints: start,
                 residual: Residual {

@@ -18,6 +18,10 @@ use crate::task::Task;
 /// Most candidates that are looked at together.
 pub(super) const MOST: usize = 48;
 
+/// So much of a joint's range is sampled beyond either end, and brought to the end: solutions in the
+/// corners of the limits have few neighbours inside.
+const BEYOND: f64 = 0.05;
+
 /// Numbers in a key: a point and a direction.
 const KEY: usize = 6;
 
@@ -135,13 +139,17 @@ impl<const N: usize> Atlas<N> {
         }
         let mut sequence = Sequence::<N>::new(seed, to - from);
         let windows = windows(chain, limits, 1.0 / self.scale);
+        let motions = chain.motions();
         let mut entries = Vec::with_capacity(size);
         for _ in 0..size {
             let point = sequence.next();
             let mut joints = [0.0; N];
             for i in from..to {
                 let [lower, upper] = windows[i];
-                joints[i] = lower + (upper - lower) * point[i - from];
+                let whole_turn = motions[i] == Motion::Turning && upper - lower > 6.2;
+                let beyond = if whole_turn { 0.0 } else { BEYOND };
+                let share = point[i - from] * (1.0 + 2.0 * beyond) - beyond;
+                joints[i] = lower + (upper - lower) * share.max(0.0).min(1.0);
             }
             let seen = self.see(&chain.pose(&joints));
             #[expect(clippy::as_conversions, reason = "a starting point needs no more digits")]
@@ -276,7 +284,11 @@ impl<const N: usize> Atlas<N> {
             let at = seen.key[i] * self.fineness;
             toward[i] = if at - at.floor() < 0.5 { -1 } else { 1 };
         }
+        let used = self.used();
         for pattern in 1_u32..1 << KEY {
+            if pattern & !used != 0 {
+                continue;
+            }
             let mut cell = own;
             for i in 0..KEY {
                 if pattern & (1 << i) != 0 {
@@ -285,6 +297,36 @@ impl<const N: usize> Atlas<N> {
             }
             self.look(&cell, seen, gathered);
         }
+    }
+
+    /// A handful of entries from anywhere, others in each `round`.
+    pub(super) fn draw(&self, seen: &Seen, round: u32, gathered: &mut Gathered) {
+        const HANDFUL: usize = 32;
+        // Steps by the golden ratio of their number come everywhere.
+        let len = self.keys.len();
+        let step = len / 1000 * 618 + 1;
+        let mut at = usize::try_from(round).unwrap_or(0) * HANDFUL % len.max(1) * step % len.max(1);
+        for _ in 0..HANDFUL {
+            at = (at + step) % len.max(1);
+            let Some(key) = self.keys.get(at) else {
+                return;
+            };
+            let entry = u32::try_from(at).unwrap_or(0);
+            gathered.add(Candidate { distance: distance(key, &seen.key), entry });
+        }
+    }
+
+    /// The numbers of a key that are not always 0, a bit each.
+    fn used(&self) -> u32 {
+        let point = match self.first {
+            First::Turns => 0b101,
+            First::Inner => 0b111,
+        };
+        let direction = match self.feature {
+            Feature::Point => 0,
+            Feature::Line(_) | Feature::LastAxis => 0b11_1000,
+        };
+        point | direction
     }
 
     #[inline(always)]
@@ -298,11 +340,7 @@ impl<const N: usize> Atlas<N> {
             return;
         };
         for (entry, key) in (*from..*to).zip(keys) {
-            let mut distance = 0.0;
-            for i in 0..KEY {
-                let off = key[i] - seen.key[i];
-                distance += off * off;
-            }
+            let distance = distance(key, &seen.key);
             gathered.add(Candidate { distance, entry });
         }
     }
@@ -334,6 +372,17 @@ impl<const N: usize> Atlas<N> {
         }
         Some(joints)
     }
+}
+
+/// Squared.
+#[inline(always)]
+fn distance(a: &[f32; KEY], b: &[f32; KEY]) -> f32 {
+    let mut sum = 0.0;
+    for i in 0..KEY {
+        let off = a[i] - b[i];
+        sum += off * off;
+    }
+    sum
 }
 
 impl Gathered {

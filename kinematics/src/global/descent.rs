@@ -166,15 +166,21 @@ impl<const N: usize> Problem<'_, N> {
     }
 
     /// The joints that come nearest, with position before orientation as the rows weigh them, from
-    /// `start`: damped steps, each taken only if it helps.
-    pub(super) fn settle(&self, start: [f64; N], budget: &mut Budget) -> Option<Ended<N>> {
+    /// `start`: damped steps, each taken only if it helps, until one gains less than the `worthwhile`
+    /// share of the cost.
+    pub(super) fn settle(
+        &self,
+        start: [f64; N],
+        worthwhile: f64,
+        budget: &mut Budget,
+    ) -> Option<Ended<N>> {
         if !budget.spend() {
             return None;
         }
         let mut joints = start;
         let mut now = self.chain.linearise(&joints);
         let mut local = self.rows.at(&now, self.target);
-        let mut damping = 1e-3;
+        let mut damping = local.cost.min(1e-3);
         let mut held = [false; N];
         let mut settled = false;
         while !settled && !local.residual.within(&self.tolerance) && budget.spend() {
@@ -184,7 +190,7 @@ impl<const N: usize> Problem<'_, N> {
             let ahead = self.rows.at(&then, self.target);
             if ahead.cost < local.cost {
                 let gain = (local.cost - ahead.cost) / local.cost;
-                settled = gain < 1e-9;
+                settled = gain < worthwhile;
                 joints = next;
                 local = ahead;
                 now = then;
