@@ -290,6 +290,15 @@ impl<const N: usize> Search<'_, N> {
             if self.done(kept) {
                 return;
             }
+            if atlas.is_near_axis(&seen) {
+                for sixths in 1..6 {
+                    let by = f64::from(sixths) * TAU / 6.0;
+                    let seen = atlas.see_turned(self.problem.target, by);
+                    gathered = Gathered::none();
+                    atlas.gather(&seen, &mut gathered);
+                    self.try_all(atlas, &seen, &mut gathered, kept, 3);
+                }
+            }
             gathered = Gathered::none();
             atlas.gather_around(&seen, &mut gathered);
             self.try_all(atlas, &seen, &mut gathered, kept, 16);

@@ -223,6 +223,17 @@ impl<const N: usize> Atlas<N> {
     /// What a tool at `tool` shows of itself.
     #[inline(always)]
     pub(super) fn see(&self, tool: &Frame) -> Seen {
+        self.see_turned(tool, 0.0)
+    }
+
+    /// Whether the point of `seen` is so near to the first axis that its azimuth means little.
+    pub(super) fn is_near_axis(&self, seen: &Seen) -> bool {
+        self.first == First::Turns && seen.key[0] * self.fineness < 1.0
+    }
+
+    /// As [`Atlas::see`], with the azimuth said to be `by` more than it is.
+    #[inline(always)]
+    pub(super) fn see_turned(&self, tool: &Frame, by: f64) -> Seen {
         let (point, direction, across) = match &self.feature {
             Feature::Point => (tool.translation, Vector3::zeros(), Vector3::zeros()),
             Feature::Line(axis) => (tool.translation, tool.rotation * axis, Vector3::zeros()),
@@ -247,17 +258,18 @@ impl<const N: usize> Atlas<N> {
                 let direction = turn * direction;
                 let across = turn * across;
                 let radius = (point.x * point.x + point.y * point.y).sqrt();
-                let (cosine, sine) = if radius > 1e-9 {
+                let azimuth = point.y.atan2(point.x) + by;
+                let (cosine, sine) = if by == 0.0 && radius > 1e-9 {
                     (point.x / radius, point.y / radius)
                 } else {
-                    (1.0, 0.0)
+                    (azimuth.cos(), azimuth.sin())
                 };
                 let back = |v: Vector3<f64>| {
                     Vector3::new(v.x * cosine + v.y * sine, v.y * cosine - v.x * sine, v.z)
                 };
                 Seen {
                     key: self.key(&Vector3::new(radius, 0.0, point.z), &back(direction)),
-                    azimuth: sine.atan2(cosine),
+                    azimuth,
                     across: back(across),
                 }
             }
