@@ -29,6 +29,8 @@ use crate::task::{Residual, Rows, Task};
 pub struct Options {
     /// What counts as solved.
     pub tolerance: Residual,
+    /// What a solution is brought to where no singularity is in the way; not above the tolerance.
+    pub aim: Residual,
     /// How many starting points are kept; 0 for a solver that needs no memory and has a longer tail.
     /// Each takes 40 + 4 `N` bytes.
     pub starts: usize,
@@ -44,11 +46,15 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             tolerance: Residual {
+                position: 1e-5,
+                angle: 1e-4,
+            },
+            aim: Residual {
                 position: 1e-6,
                 angle: 1e-6,
             },
             starts: 1 << 16,
-            evaluations: 400,
+            evaluations: 320,
             branches: 6,
             seed: 1,
         }
@@ -152,7 +158,7 @@ const GOING_ON: u32 = 40;
 /// The share of the cost that a step of it has to gain.
 const WORTHWHILE: f64 = 0.02;
 /// Evaluations kept for the best effort, of 8.
-const KEPT_EIGHTHS: u32 = 3;
+const KEPT_EIGHTHS: u32 = 2;
 
 impl<const N: usize> Solver<N> {
     /// A solver of `task` for the arm of `model`. Takes tens of milliseconds for the starting points.
@@ -175,7 +181,8 @@ impl<const N: usize> Solver<N> {
         if !task.is_sound() {
             return Err(SetupError::Task);
         }
-        for tolerance in [options.tolerance.position, options.tolerance.angle] {
+        let Options { tolerance, aim, .. } = &options;
+        for tolerance in [tolerance, aim].map(|it| it.position.min(it.angle)) {
             let can_be_met = tolerance > 0.0;
             if !can_be_met {
                 return Err(SetupError::Tolerance(tolerance));
@@ -226,7 +233,7 @@ impl<const N: usize> Solver<N> {
                 upper: &self.limits.upper,
                 rows: self.rows,
                 target,
-                tolerance: self.options.tolerance,
+                tolerance: self.options.aim,
                 length: self.length,
             },
             reference,
@@ -269,6 +276,7 @@ impl<const N: usize> Search<'_, N> {
         let solver = self.solver;
         let kept = solver.options.evaluations / 8 * KEPT_EIGHTHS;
         self.search(kept);
+        self.take_stalled();
         if let Some((ended, _)) = self.solved {
             return self.answer(&ended, None);
         }
@@ -303,6 +311,7 @@ impl<const N: usize> Search<'_, N> {
             atlas.gather_around(&seen, &mut gathered);
             self.try_all(atlas, &seen, &mut gathered, kept, 16);
             self.go_on(kept);
+            self.take_stalled();
             for round in 0..ROUNDS {
                 if self.done(kept) {
                     return;
@@ -321,6 +330,19 @@ impl<const N: usize> Search<'_, N> {
                 joints[i] = lower + (upper - lower) * point[i];
             }
             self.attempt(joints, 4);
+        }
+    }
+
+    /// Whether a descent that stalled is a solution nevertheless: at a singularity the last digits
+    /// take long.
+    fn take_stalled(&mut self) {
+        for i in 0..NEAREST {
+            if self.solved.is_none()
+                && let Some(nearest) = self.nearest[i]
+                && nearest.residual.within(&self.solver.options.tolerance)
+            {
+                self.found(nearest);
+            }
         }
     }
 
@@ -458,7 +480,7 @@ impl<const N: usize> Search<'_, N> {
     }
 
     fn found(&mut self, ended: Ended<N>) {
-        self.wanted -= 1;
+        self.wanted = self.wanted.saturating_sub(1);
         let mut ended = ended;
         let mut distance = 0.0;
         if let Some(reference) = self.reference {

@@ -183,6 +183,7 @@ impl<const N: usize> Problem<'_, N> {
         let mut damping = local.cost.min(1e-3);
         let mut held = [false; N];
         let mut settled = false;
+        let mut refused = false;
         while !settled && !local.residual.within(&self.tolerance) && budget.spend() {
             let (next, holding) = self.step(&joints, &now, &local, damping * self.measure(&local));
             held = holding;
@@ -194,13 +195,15 @@ impl<const N: usize> Problem<'_, N> {
                 joints = next;
                 local = ahead;
                 now = then;
-                damping = (damping * 0.1).max(1e-9);
+                damping = (damping * if refused { 0.5 } else { 0.1 }).max(1e-9);
+                refused = false;
             } else {
                 let mut moved = 0.0_f64;
                 for i in 0..N {
                     moved = moved.max((next[i] - joints[i]).abs());
                 }
-                damping *= 10.0;
+                damping *= if refused { 10.0 } else { 4.0 };
+                refused = true;
                 settled = moved < 1e-9 || damping > 1e9;
             }
         }
