@@ -149,6 +149,8 @@ pub struct Solver<const N: usize> {
 const POSITION_FIRST: f64 = 100.0;
 /// How many of the descents that stalled are remembered.
 const NEAREST: usize = 8;
+/// Azimuths that are tried where it means little.
+const AROUND: u32 = 24;
 /// How often starting points from anywhere are drawn, once those nearby are used up.
 const ROUNDS: u32 = 400;
 /// How many beginnings and ends of descents are remembered.
@@ -299,12 +301,12 @@ impl<const N: usize> Search<'_, N> {
                 return;
             }
             if atlas.is_near_axis(&seen) {
-                for sixths in 1..6 {
-                    let by = f64::from(sixths) * TAU / 6.0;
+                for step in 1..AROUND {
+                    let by = f64::from(step) * TAU / f64::from(AROUND);
                     let seen = atlas.see_turned(self.problem.target, by);
                     gathered = Gathered::none();
                     atlas.gather(&seen, &mut gathered);
-                    self.try_all(atlas, &seen, &mut gathered, kept, 3);
+                    self.try_all(atlas, &seen, &mut gathered, kept, 2);
                 }
             }
             gathered = Gathered::none();
