@@ -211,12 +211,7 @@ impl<const N: usize> Chain<N> {
 }
 
 impl Coupled {
-    fn sweep<const N: usize>(
-        &self,
-        first: &Frame,
-        q: &[f64; N],
-        tip: &Frame,
-    ) -> Swept<MAX_JOINTS> {
+    fn sweep<const N: usize>(&self, first: &Frame, q: &[f64; N], tip: &Frame) -> Swept<MAX_JOINTS> {
         let positions = self.drivers.map(|driver| {
             // The driver was checked to name a variable.
             let variable = q.get(driver.variable).copied().unwrap_or(0.0);
@@ -225,12 +220,7 @@ impl Coupled {
         sweep(first, &self.stages, &positions, self.len, tip)
     }
 
-    fn linearise<const N: usize>(
-        &self,
-        first: &Frame,
-        q: &[f64; N],
-        tip: &Frame,
-    ) -> Linearised<N> {
+    fn linearise<const N: usize>(&self, first: &Frame, q: &[f64; N], tip: &Frame) -> Linearised<N> {
         let swept = self.sweep(first, q, tip);
         let mut jacobian = Jacobian::<N>::zeros();
         for (i, (stage, driver)) in (self.stages.iter().zip(&self.drivers))

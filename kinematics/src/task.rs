@@ -51,6 +51,12 @@ pub struct Residual {
 }
 
 impl Residual {
+    /// Of a tool of which nothing is known.
+    pub(crate) const WORST: Residual = Residual {
+        position: f64::INFINITY,
+        angle: std::f64::consts::PI,
+    };
+
     /// Whether both parts are within those of `tolerance`.
     #[inline]
     #[must_use]
@@ -142,7 +148,10 @@ impl Rows {
             let linear = seen_along(axes, target, linear);
             let angular = seen_along(axes, target, angular);
             let counts = |error: [f64; 3], weights: &[f64; 3]| {
-                let counted = error.iter().zip(weights).filter(|(_, weight)| **weight > 0.0);
+                let counted = error
+                    .iter()
+                    .zip(weights)
+                    .filter(|(_, weight)| **weight > 0.0);
                 counted.map(|(error, _)| error * error).sum::<f64>().sqrt()
             };
             let residual = Residual {
@@ -222,7 +231,6 @@ impl Rows {
         }
     }
 }
-
 
 /// `vector`, given in the base's axes, in those that are asked for.
 #[inline(always)]

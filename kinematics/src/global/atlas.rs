@@ -152,9 +152,16 @@ impl<const N: usize> Atlas<N> {
                 joints[i] = lower + (upper - lower) * share.max(0.0).min(1.0);
             }
             let seen = self.see(&chain.pose(&joints));
-            #[expect(clippy::as_conversions, reason = "a starting point needs no more digits")]
-            let outer = [seen.azimuth, seen.across.x, seen.across.y, seen.across.z].map(|it| it as f32);
-            #[expect(clippy::as_conversions, reason = "a starting point needs no more digits")]
+            #[expect(
+                clippy::as_conversions,
+                reason = "a starting point needs no more digits"
+            )]
+            let outer =
+                [seen.azimuth, seen.across.x, seen.across.y, seen.across.z].map(|it| it as f32);
+            #[expect(
+                clippy::as_conversions,
+                reason = "a starting point needs no more digits"
+            )]
             let joints = joints.map(|it| it as f32);
             entries.push((seen.key, outer, joints));
         }
@@ -279,8 +286,19 @@ impl<const N: usize> Atlas<N> {
     #[inline(always)]
     fn key(&self, point: &Vector3<f64>, direction: &Vector3<f64>) -> [f32; KEY] {
         let point = point * self.scale;
-        #[expect(clippy::as_conversions, reason = "a starting point needs no more digits")]
-        [point.x, point.y, point.z, direction.x, direction.y, direction.z].map(|it| it as f32)
+        #[expect(
+            clippy::as_conversions,
+            reason = "a starting point needs no more digits"
+        )]
+        [
+            point.x,
+            point.y,
+            point.z,
+            direction.x,
+            direction.y,
+            direction.z,
+        ]
+        .map(|it| it as f32)
     }
 
     /// The entries of the target's own cell.
@@ -324,7 +342,10 @@ impl<const N: usize> Atlas<N> {
                 return;
             };
             let entry = u32::try_from(at).unwrap_or(0);
-            gathered.add(Candidate { distance: distance(key, &seen.key), entry });
+            gathered.add(Candidate {
+                distance: distance(key, &seen.key),
+                entry,
+            });
         }
     }
 
@@ -468,4 +489,3 @@ pub(super) fn windows<const N: usize>(
     }
     windows
 }
-

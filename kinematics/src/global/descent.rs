@@ -18,6 +18,9 @@ const STRIDE: f64 = 1.2;
 /// Largest correction by the second order, of the step that it corrects.
 const BEND: f64 = 0.75;
 
+/// Position counts this much more than orientation once not both are had.
+pub(super) const POSITION_FIRST: f64 = 100.0;
+
 /// The arm and what is asked of it.
 pub(super) struct Problem<'a, const N: usize> {
     pub(super) chain: &'a Chain<N>,
@@ -55,6 +58,25 @@ pub(super) struct Ended<const N: usize> {
     pub(super) settled: bool,
     /// Which joints a limit held.
     pub(super) held: [bool; N],
+}
+
+impl<const N: usize> Ended<N> {
+    /// One that never moved.
+    pub(super) fn at(joints: [f64; N], residual: Residual) -> Ended<N> {
+        Ended {
+            joints,
+            residual,
+            cost: f64::INFINITY,
+            settled: false,
+            held: [false; N],
+        }
+    }
+
+    /// How far it is, with position far before orientation, a metre counting as `length`⁻¹ radians.
+    pub(super) fn position_first(&self, length: f64) -> f64 {
+        let position = POSITION_FIRST * self.residual.position / length;
+        position * position + self.residual.angle * self.residual.angle
+    }
 }
 
 impl<const N: usize> Problem<'_, N> {
@@ -155,7 +177,11 @@ impl<const N: usize> Problem<'_, N> {
             short += back[i] * back[i];
         }
         // Where the second order is no correction, the third is none to neglect.
-        let bent = if short <= BEND * BEND * long { 1.0 } else { 0.0 };
+        let bent = if short <= BEND * BEND * long {
+            1.0
+        } else {
+            0.0
+        };
         let mut next = *joints;
         for i in 0..N {
             next[i] = (joints[i] + step[i] + bent * back[i])

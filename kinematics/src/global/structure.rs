@@ -71,8 +71,10 @@ impl Exact {
                 let squares = &left * left.transpose();
                 let squares = Matrix3::from_iterator(squares.iter().copied());
                 let eigen = squares.symmetric_eigen();
-                let axis: Vector3<f64> =
-                    eigen.eigenvectors.column(eigen.eigenvalues.imin()).into_owned();
+                let axis: Vector3<f64> = eigen
+                    .eigenvectors
+                    .column(eigen.eigenvalues.imin())
+                    .into_owned();
                 let seen = [axis, now.tool.rotation.tr_mul(&axis)];
                 let [base, tool] = *bound.get_or_insert(seen);
                 of_base &= base.dot(&seen[0]).abs() > 1.0 - 1e-6;
