@@ -60,18 +60,40 @@ fn model<const N: usize>(rows: [Row; N], flange: f64) -> Model<N> {
     }
 }
 
+/// An arm by its URDF.
+pub(crate) struct Arm {
+    pub(crate) text: &'static str,
+    pub(crate) base: &'static str,
+    pub(crate) tip: &'static str,
+}
+
+/// The project's own arm.
+pub(crate) const SO101: Arm = Arm {
+    text: include_str!("../../urdf/so101.urdf"),
+    base: "base",
+    tip: "gripper_frame",
+};
+
+/// Joints of every kind with axes in any direction.
+pub(crate) const WILD: Arm = Arm {
+    text: include_str!("../tests/wild.urdf"),
+    base: "base",
+    tip: "tip",
+};
+
+fn read<const N: usize>(arm: &Arm) -> Model<N> {
+    let description = Description::read("arm.urdf", arm.text, arm.base, arm.tip);
+    description.unwrap().model().unwrap()
+}
+
 /// The project's own arm.
 pub(crate) fn so101() -> Model<5> {
-    let text = include_str!("../../urdf/so101.urdf");
-    let read = Description::read("so101.urdf", text, "base", "gripper_frame");
-    read.unwrap().model().unwrap()
+    read(&SO101)
 }
 
 /// Joints of every kind with axes in any direction.
 pub(crate) fn wild() -> Model<7> {
-    let text = include_str!("../tests/wild.urdf");
-    let read = Description::read("wild.urdf", text, "base", "tip");
-    read.unwrap().model().unwrap()
+    read(&WILD)
 }
 
 /// Universal Robots UR5e: the maker's DH parameters.

@@ -164,11 +164,12 @@ impl<const N: usize> Solver<N> {
         if !task.is_sound() {
             return Err(SetupError::Task);
         }
-        let Options { tolerance, aim, .. } = &options;
-        for tolerance in [tolerance, aim].map(|it| it.position.min(it.angle)) {
-            let can_be_met = tolerance > 0.0;
-            if !can_be_met {
-                return Err(SetupError::Tolerance(tolerance));
+        for Residual { position, angle } in [options.tolerance, options.aim] {
+            for tolerance in [position, angle] {
+                let can_be_met = tolerance > 0.0;
+                if !can_be_met {
+                    return Err(SetupError::Tolerance(tolerance));
+                }
             }
         }
         let reach = chain.reach(limits);
@@ -188,6 +189,12 @@ impl<const N: usize> Solver<N> {
             length,
             atlas,
         })
+    }
+
+    /// What the arm can do of a pose for any target within its reach.
+    #[must_use]
+    pub fn exact(&self) -> Exact {
+        self.exact
     }
 
     /// Joints that bring the tool to `target`; with a `reference`, of those found the nearest to it
@@ -211,6 +218,3 @@ impl<const N: usize> Solver<N> {
         Ok(Search::new(self, target, reference).run())
     }
 }
-
-#[cfg(test)]
-mod tests;

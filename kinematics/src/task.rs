@@ -126,6 +126,17 @@ impl Rows {
         }
     }
 
+    /// The position part of a task whose position counts the same in all directions.
+    pub(crate) fn position_alone(&self) -> Option<Rows> {
+        match self.task {
+            Task::Pose | Task::PositionAndAxis { .. } => Some(Rows {
+                task: Task::Position,
+                scale: self.scale,
+            }),
+            Task::Position | Task::Weighted { .. } => None,
+        }
+    }
+
     /// The error alone, weighted, and the residual.
     #[inline(always)]
     pub(crate) fn error(&self, tool: &Frame, target: &Frame) -> ([f64; 6], Residual) {

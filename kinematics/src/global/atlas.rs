@@ -149,7 +149,7 @@ impl<const N: usize> Atlas<N> {
                 let whole_turn = motions[i] == Motion::Turning && upper - lower > 6.2;
                 let beyond = if whole_turn { 0.0 } else { BEYOND };
                 let share = point[i - from] * (1.0 + 2.0 * beyond) - beyond;
-                joints[i] = lower + (upper - lower) * share.max(0.0).min(1.0);
+                joints[i] = lower + (upper - lower) * share.clamp(0.0, 1.0);
             }
             let seen = self.see(&chain.pose(&joints));
             #[expect(
@@ -309,11 +309,10 @@ impl<const N: usize> Atlas<N> {
     /// The entries of the cells that touch the nearest corner of the target's own, that one left out.
     pub(super) fn gather_around(&self, seen: &Seen, gathered: &mut Gathered) {
         let own = self.cell(&seen.key);
-        let mut toward = [0; KEY];
-        for i in 0..KEY {
-            let at = seen.key[i] * self.fineness;
-            toward[i] = if at - at.floor() < 0.5 { -1 } else { 1 };
-        }
+        let toward = seen.key.map(|it| {
+            let at = it * self.fineness;
+            if at - at.floor() < 0.5 { -1_i32 } else { 1 }
+        });
         let used = self.used();
         for pattern in 1_u32..1 << KEY {
             if pattern & !used != 0 {
@@ -322,7 +321,7 @@ impl<const N: usize> Atlas<N> {
             let mut cell = own;
             for i in 0..KEY {
                 if pattern & (1 << i) != 0 {
-                    cell[i] += toward[i];
+                    cell[i] = cell[i].wrapping_add(toward[i]);
                 }
             }
             self.look(&cell, seen, gathered);

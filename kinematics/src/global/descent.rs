@@ -5,6 +5,11 @@
 //!
 //! Real time: no allocation, and never more evaluations of the chain than the budget holds.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "matrices are written by their indices, as in the formulas"
+)]
+
 use crate::chain::{Chain, Linearised, Motion};
 use crate::frame::Frame;
 use crate::task::{Local, Residual, Rows};

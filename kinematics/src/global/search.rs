@@ -21,6 +21,8 @@ const NEAREST: usize = 8;
 const AROUND: u32 = 24;
 /// How often starting points from anywhere are drawn, once those nearby are used up.
 const ROUNDS: u32 = 400;
+/// Most turns that an endless joint is said to have made: beyond, its angle loses digits.
+const MOST_TURNS: f64 = 1e4;
 /// How many beginnings and ends of descents are remembered.
 const KNOWN: usize = 64;
 /// How many of those that came nearest by position.
@@ -31,6 +33,10 @@ const SEEKS: u32 = 8;
 const SEEK: u32 = 8;
 /// Evaluations that these leave for the rest of the best effort.
 const FOR_LAST: u32 = 64;
+/// Evaluations that bring the position of the best effort to the last digit.
+const POLISH: u32 = 4;
+/// How near it has to be for that, in comparable lengths.
+const NEARBY: f64 = 1e-3;
 /// Evaluations for each of these before the best is chosen.
 const FEW: u32 = 12;
 /// The share of the cost that is not worth another step until then.
@@ -329,13 +335,10 @@ impl<'a, const N: usize> Search<'a, N> {
             if *motion != Motion::Turning || upper[i] - lower[i] < TAU {
                 continue;
             }
-            let mut turns = ((reference[i] - joints[i]) / TAU).round();
-            while joints[i] + turns * TAU > upper[i] {
-                turns -= 1.0;
-            }
-            while joints[i] + turns * TAU < lower[i] {
-                turns += 1.0;
-            }
+            let most = ((upper[i] - joints[i]) / TAU).floor();
+            let least = ((lower[i] - joints[i]) / TAU).ceil();
+            let turns = ((reference[i] - joints[i]) / TAU).round();
+            let turns = turns.max(least.max(-MOST_TURNS)).min(most.min(MOST_TURNS));
             joints[i] += turns * TAU;
         }
     }
@@ -369,10 +372,36 @@ impl<'a, const N: usize> Search<'a, N> {
         let Some(mut best) = best else {
             return Ended::at(self.solver.limits.lower, Residual::WORST);
         };
-        if !best.settled || self.budget.left > 0 {
-            best = settle(&problem, &best, LAST_DIGIT, u32::MAX, &mut self.budget);
+        let most = self.budget.left.saturating_sub(POLISH);
+        best = settle(&problem, &best, LAST_DIGIT, most, &mut self.budget);
+        self.polished(best)
+    }
+
+    /// `ended` with the position brought where it is reachable to the last digit, which the weight
+    /// of the orientation kept it from.
+    fn polished(&mut self, ended: Ended<N>) -> Ended<N> {
+        let solver = self.solver;
+        let near = ended.residual.position <= NEARBY * self.problem.length;
+        let Some(rows) = solver.rows.position_alone().filter(|_| near) else {
+            return ended;
+        };
+        let alone = Problem {
+            rows,
+            ..self.problem
+        };
+        let Some(polished) = alone.reach(ended.joints, 1, &mut self.budget) else {
+            return ended;
+        };
+        let tool = solver.chain.pose(&polished.joints);
+        let (_, residual) = solver.rows.error(&tool, self.problem.target);
+        if residual.position >= ended.residual.position {
+            return ended;
         }
-        best
+        Ended {
+            joints: polished.joints,
+            residual,
+            ..ended
+        }
     }
 
     /// Where the descents to the whole task left the position far off: others, to the position
