@@ -2,6 +2,9 @@
 //!
 //! `cargo run --release -p surehand-kinematics --example measure -- [PROBLEMS] [SEED] [ARM]`
 //!
+//! `… --example measure -- PROBLEMS.csv ARM.urdf BASE TIP` solves those of a file, which has columns
+//! `x,y,z,qx,qy,qz,qw`.
+//!
 //! Targets are the poses of uniform draws inside the limits. A solve is timed by the wall clock, and
 //! a slow one again, since it does the same each time: what is printed is the shortest of five.
 
@@ -17,61 +20,95 @@ mod robots;
 use std::hint::black_box;
 use std::time::Instant;
 
-use surehand_kinematics::{Model, Options, Solver, Task};
+use surehand_kinematics::{Description, Frame, Model, Options, Solver, Task};
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let problems: u32 = arguments.next().map_or(100_000, |it| it.parse().unwrap());
-    let seed: u64 = arguments.next().map_or(7, |it| it.parse().unwrap());
-    let only = arguments.next();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
     println!(
         "{:8} {:>9} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>6} {:>5} {:>5}  fk+j ns",
         "arm", "solved %", "to 1e-6", "p50 µs", "mean", "p99", "p99.9", "max", "iter", "p99", "max"
     );
-    let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
+    if let [csv, urdf, base, tip] = arguments.as_slice() {
+        return from_files(csv, urdf, base, tip);
+    }
+    let mut arguments = arguments.iter();
+    let problems: usize = arguments.next().map_or(100_000, |it| it.parse().unwrap());
+    let seed: u64 = arguments.next().map_or(7, |it| it.parse().unwrap());
+    let only = arguments.next();
+    let wanted = |name: &str| only.is_none_or(|only| only == name);
     if wanted("so101") {
-        measure("so101", &robots::so101(), problems, seed);
+        drawn("so101", &robots::so101(), problems, seed);
     }
     if wanted("ur5e") {
-        measure("ur5e", &robots::ur5e(), problems, seed);
+        drawn("ur5e", &robots::ur5e(), problems, seed);
     }
     if wanted("xarm6") {
-        measure("xarm6", &robots::xarm6(), problems, seed);
+        drawn("xarm6", &robots::xarm6(), problems, seed);
     }
     if wanted("panda") {
-        measure("panda", &robots::panda(), problems, seed);
+        drawn("panda", &robots::panda(), problems, seed);
     }
     if wanted("iiwa") {
-        measure("iiwa", &robots::iiwa(), problems, seed);
+        drawn("iiwa", &robots::iiwa(), problems, seed);
     }
     if wanted("wild") {
-        measure("wild", &robots::wild(), problems, seed);
+        drawn("wild", &robots::wild(), problems, seed);
     }
 }
 
-fn measure<const N: usize>(name: &str, model: &Model<N>, problems: u32, seed: u64) {
+fn drawn<const N: usize>(name: &str, model: &Model<N>, problems: usize, seed: u64) {
+    let mut state = seed;
+    let targets: Vec<Frame> = (0..problems)
+        .map(|_| model.chain.pose(&robots::draw(model, &mut state)))
+        .collect();
+    measure(name, model, &targets);
+}
+
+fn from_files(csv: &str, urdf: &str, base: &str, tip: &str) {
+    let text = std::fs::read_to_string(urdf).unwrap();
+    let description = Description::read(urdf, &text, base, tip).unwrap();
+    let table = std::fs::read_to_string(csv).unwrap();
+    let mut lines = table.lines();
+    let header: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let columns = ["x", "y", "z", "qx", "qy", "qz", "qw"]
+        .map(|name| header.iter().position(|column| *column == name).unwrap());
+    let targets: Vec<Frame> = lines
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            let [x, y, z, a, b, c, d] = columns.map(|column| cells[column].parse().unwrap());
+            Frame::from_quaternion([x, y, z], [a, b, c, d]).unwrap()
+        })
+        .collect();
+    match description.len() {
+        4 => measure(tip, &description.model::<4>().unwrap(), &targets),
+        5 => measure(tip, &description.model::<5>().unwrap(), &targets),
+        6 => measure(tip, &description.model::<6>().unwrap(), &targets),
+        7 => measure(tip, &description.model::<7>().unwrap(), &targets),
+        joints => panic!("{joints} joints: add a line here"),
+    }
+}
+
+fn measure<const N: usize>(name: &str, model: &Model<N>, targets: &[Frame]) {
     let begun = Instant::now();
     let solver = Solver::new(model, Task::Pose, Options::default()).unwrap();
     let build = begun.elapsed();
-    let mut state = seed;
     let mut times = Vec::new();
     let mut iterations = Vec::new();
     let (mut solved, mut exact) = (0_u32, 0_u32);
-    for _ in 0..problems {
-        let joints = robots::draw(model, &mut state);
-        let target = model.chain.pose(&joints);
+    let problems = u32::try_from(targets.len()).unwrap();
+    for target in targets {
         let mut nanos = u128::MAX;
         let mut answer = None;
         for _ in 0..5 {
             let begun = Instant::now();
-            answer = Some(black_box(solver.solve(black_box(&target), None).unwrap()));
+            answer = Some(black_box(solver.solve(black_box(target), None).unwrap()));
             nanos = nanos.min(begun.elapsed().as_nanos());
             if nanos < 4_000 {
                 break;
             }
         }
         let answer = answer.unwrap();
-        let way = model.chain.pose(&answer.joints).way_to(&target);
+        let way = model.chain.pose(&answer.joints).way_to(target);
         let (position, angle) = (way.fixed_rows::<3>(0).norm(), way.fixed_rows::<3>(3).norm());
         let inside = model.limits.hold(&answer.joints, 1e-6);
         solved += u32::from(inside && position <= 1e-4 && angle <= 1e-3);
