@@ -22,6 +22,15 @@ pub(super) const MOST: usize = 48;
 /// corners of the limits have few neighbours inside.
 const BEYOND: f64 = 0.05;
 
+/// Most starting points for one inner joint; for several, as many for each of the others'.
+const PER_JOINT: usize = 64;
+
+/// How many entries are drawn together, of which the nearest is tried.
+const HANDFUL: usize = 32;
+
+/// Most entries of a cell that are looked at; they are in no order, so any part of them is even.
+const LOOKED_AT: u32 = 64;
+
 /// Numbers in a key: a point and a direction.
 const KEY: usize = 6;
 
@@ -134,9 +143,10 @@ impl<const N: usize> Atlas<N> {
     fn fill(&mut self, chain: &Chain<N>, limits: &Limits<N>, size: usize, seed: u64) {
         let from = usize::from(self.first == First::Turns);
         let to = N - usize::from(self.feature == Feature::LastAxis);
-        if to <= from {
-            return;
-        }
+        // No denser than helps: a row of a few joints would fill its cells many times over.
+        let enough =
+            u32::try_from(to - from).map_or(usize::MAX, |inner| PER_JOINT.saturating_pow(inner));
+        let size = size.min(enough);
         let mut sequence = Sequence::<N>::new(seed, to - from);
         let windows = windows(chain, limits, 1.0 / self.scale);
         let motions = chain.motions();
@@ -328,9 +338,13 @@ impl<const N: usize> Atlas<N> {
         }
     }
 
+    /// How many rounds of [`Atlas::draw`] have something new.
+    pub(super) fn rounds(&self) -> u32 {
+        u32::try_from(self.keys.len() / HANDFUL + 1).unwrap_or(u32::MAX)
+    }
+
     /// A handful of entries from anywhere, others in each `round`.
     pub(super) fn draw(&self, seen: &Seen, round: u32, gathered: &mut Gathered) {
-        const HANDFUL: usize = 32;
         // Steps by the golden ratio of their number come everywhere.
         let len = self.keys.len();
         let step = len / 1000 * 618 + 1;
@@ -367,6 +381,7 @@ impl<const N: usize> Atlas<N> {
         let (Some(from), Some(to)) = (self.slots.get(slot), self.slots.get(slot + 1)) else {
             return;
         };
+        let to = &(*to).min(*from + LOOKED_AT);
         let range = usize::try_from(*from).unwrap_or(0)..usize::try_from(*to).unwrap_or(0);
         let Some(keys) = self.keys.get(range) else {
             return;

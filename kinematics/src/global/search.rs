@@ -150,7 +150,7 @@ impl<'a, const N: usize> Search<'a, N> {
             self.try_all(atlas, &seen, &mut gathered, kept, 16);
             self.go_on(kept);
             self.take_stalled();
-            for round in 0..ROUNDS {
+            for round in 0..atlas.rounds().min(ROUNDS) {
                 if self.done(kept) {
                     return;
                 }
