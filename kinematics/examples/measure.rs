@@ -124,7 +124,7 @@ fn measure<const N: usize>(name: &str, model: &Model<N>, targets: &[Frame]) {
     let at = |per_mille: usize| (times.len() - 1) * per_mille / 1000;
     let micros = |nanos: u128| nanos as f64 / 1000.0;
     println!(
-        "{name:8} {:9.3} {:9.3} {:7.2} {:7.2} {:7.2} {:7.2} {:7.2} {:6.1} {:5} {:5}  {:.0}  build {:.0} ms",
+        "{name:8} {:9.4} {:9.4} {:7.2} {:7.2} {:7.2} {:7.2} {:7.2} {:6.1} {:5} {:5}  {:.0}  build {:.0} ms",
         100.0 * f64::from(solved) / f64::from(problems),
         100.0 * f64::from(exact) / f64::from(problems),
         micros(times[at(500)]),

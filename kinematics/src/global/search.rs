@@ -43,6 +43,8 @@ const FEW: u32 = 12;
 const FIRST_DIGIT: f64 = 1e-2;
 /// The share of the cost that is not worth another step of the best effort.
 const LAST_DIGIT: f64 = 1e-8;
+/// How near two of them are the same, radians.
+const SAME: f64 = 0.2;
 /// Evaluations for each of them, when it is gone on from.
 const GOING_ON: u32 = 40;
 /// The share of the cost that a step of it has to gain.
@@ -275,7 +277,20 @@ impl<'a, const N: usize> Search<'a, N> {
 
     /// Keeps a descent that stalled among the nearest, and among the foremost.
     fn remember(&mut self, ended: Ended<N>) {
-        keep(&mut self.nearest, ended, |ended| ended.cost);
+        // One of each valley: several would keep others out.
+        let problem = &self.problem;
+        let same = |kept: &Ended<N>| problem.distance(&kept.joints, &ended.joints) < SAME;
+        match self.nearest.iter_mut().flatten().find(|kept| same(kept)) {
+            Some(kept) if ended.cost < kept.cost => {
+                *kept = ended;
+                self.nearest.sort_unstable_by(|a, b| {
+                    let cost = |it: &Option<Ended<N>>| it.map_or(f64::INFINITY, |it| it.cost);
+                    cost(a).total_cmp(&cost(b))
+                });
+            }
+            Some(_) => {}
+            None => keep(&mut self.nearest, ended, |ended| ended.cost),
+        }
         let length = self.problem.length;
         keep(&mut self.foremost, ended, |ended| {
             ended.position_first(length)
