@@ -162,6 +162,48 @@ pub(crate) fn iiwa() -> Model<7> {
     )
 }
 
+/// An arm of joints placed and turned at random, of which `sliding` slide; some turn for ever, some
+/// twice round, some within limits.
+pub(crate) fn random<const N: usize>(state: &mut u64, sliding: &[usize]) -> Model<N> {
+    let mut number = |lower: f64, upper: f64| lower + (upper - lower) * uniform(state);
+    let joints = std::array::from_fn(|i| Joint {
+        origin: Frame {
+            rotation: Rotation3::from_euler_angles(
+                number(-PI, PI),
+                number(-1.5, 1.5),
+                number(-PI, PI),
+            )
+            .into_inner(),
+            translation: Vector3::new(number(-0.2, 0.2), number(-0.2, 0.2), number(-0.3, 0.3)),
+        },
+        axis: Vector3::z_axis(),
+        motion: if sliding.contains(&i) {
+            Motion::Sliding
+        } else {
+            Motion::Turning
+        },
+    });
+    let limits: [(f64, f64); N] = std::array::from_fn(|i| match number(0.0, 5.0) {
+        _ if sliding.contains(&i) => (-0.2, number(0.1, 0.5)),
+        kind if kind < 1.0 => (f64::NEG_INFINITY, f64::INFINITY),
+        kind if kind < 2.0 => (-TAU, TAU),
+        _ => (number(-3.1, -0.3), number(0.3, 3.1)),
+    });
+    let tip = Frame {
+        rotation: Rotation3::from_euler_angles(0.4, 0.2, 0.9).into_inner(),
+        translation: Vector3::new(number(0.0, 0.2), number(0.0, 0.1), number(0.0, 0.2)),
+    };
+    Model {
+        names: std::array::from_fn(|i| format!("joint{}", i + 1)),
+        chain: Chain::new(&joints, tip),
+        limits: Limits {
+            lower: limits.map(|(lower, _)| lower),
+            upper: limits.map(|(_, upper)| upper),
+            velocity: [1.0; N],
+        },
+    }
+}
+
 /// Joints drawn evenly inside the limits, one turn of those without.
 pub(crate) fn draw<const N: usize>(model: &Model<N>, state: &mut u64) -> [f64; N] {
     std::array::from_fn(|i| {

@@ -174,7 +174,11 @@ impl<const N: usize> Solver<N> {
         }
         let reach = chain.reach(limits);
         // Half the reach: a radian moves the tool about that far.
-        let length = (0.5 * reach).max(1e-6);
+        let length = if reach.is_finite() {
+            (0.5 * reach).max(1e-6)
+        } else {
+            1.0
+        };
         let scale = 1.0 / length;
         let atlas = (options.starts > 0)
             .then(|| Atlas::new(chain, limits, &task, scale, options.starts, options.seed));

@@ -11,7 +11,8 @@ use std::f64::consts::{PI, TAU};
 use nalgebra::{Rotation3, Vector3};
 use proptest::prelude::*;
 use surehand_kinematics::{
-    Axes, Bound, Frame, InputError, Model, Options, Residual, SetupError, Solver, Task, Unreached,
+    Axes, Bound, Chain, Driver, Frame, InputError, Joint, Limits, Model, Motion, Options, Residual,
+    SetupError, Solver, Task, Unreached,
 };
 
 fn solver<const N: usize>(model: &Model<N>, task: Task) -> Solver<N> {
@@ -44,6 +45,69 @@ fn every_reachable_pose_is_solved_inside_the_limits() {
     solves_all(&robots::panda(), 3000, options);
     solves_all(&robots::iiwa(), 3000, options);
     solves_all(&robots::wild(), 3000, options);
+}
+
+/// Arms of `N` joints placed at random, of which `sliding` slide.
+fn solves_random_arms<const N: usize>(sliding: &[usize]) {
+    let mut state = 12;
+    for _ in 0..8 {
+        solves_all(
+            &robots::random::<N>(&mut state, sliding),
+            100,
+            Options::default(),
+        );
+    }
+}
+
+#[test]
+fn arms_drawn_at_random_are_solved_whatever_moves_where() {
+    solves_random_arms::<1>(&[]);
+    solves_random_arms::<2>(&[]);
+    solves_random_arms::<3>(&[1]);
+    solves_random_arms::<4>(&[]);
+    solves_random_arms::<5>(&[4]);
+    solves_random_arms::<6>(&[]);
+    solves_random_arms::<6>(&[0, 1, 2]);
+    solves_random_arms::<6>(&[5]);
+    solves_random_arms::<7>(&[3]);
+    solves_random_arms::<8>(&[0]);
+}
+
+#[test]
+fn an_arm_with_a_joint_that_follows_another_is_solved() {
+    let joint = |axis| Joint {
+        origin: Frame {
+            translation: Vector3::new(0.1, 0.05, 0.25),
+            ..Frame::IDENTITY
+        },
+        axis,
+        motion: Motion::Turning,
+    };
+    let driver = |variable, multiplier| Driver {
+        variable,
+        multiplier,
+        offset: 0.0,
+    };
+    let (x, y, z) = (Vector3::x_axis(), Vector3::y_axis(), Vector3::z_axis());
+    let joints = [
+        (joint(z), driver(0, 1.0)),
+        (joint(y), driver(1, 1.0)),
+        (joint(y), driver(2, 1.0)),
+        // Keeps what comes after it upright.
+        (joint(y), driver(2, -1.0)),
+        (joint(x), driver(3, 1.0)),
+        (joint(z), driver(4, 1.0)),
+    ];
+    let model = Model {
+        names: ["a", "b", "c", "d", "e"].map(str::to_owned),
+        chain: Chain::<5>::coupled(&joints, Frame::IDENTITY).unwrap(),
+        limits: Limits {
+            lower: [-2.5; 5],
+            upper: [2.5; 5],
+            velocity: [1.0; 5],
+        },
+    };
+    solves_all(&model, 500, Options::default());
 }
 
 #[test]
