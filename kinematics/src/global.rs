@@ -53,7 +53,7 @@ impl Default for Options {
             },
             starts: 1 << 16,
             evaluations: 320,
-            branches: 6,
+            branches: 8,
             seed: 1,
         }
     }

@@ -23,6 +23,12 @@ const AROUND: u32 = 24;
 const ROUNDS: u32 = 400;
 /// Most turns that an endless joint is said to have made: beyond, its angle loses digits.
 const MOST_TURNS: f64 = 1e4;
+/// A start nearer than this to a beginning or an end is no other, radians.
+const KNOWN_NEAR: f64 = 0.4;
+/// A solution nearer than this to one is the same.
+const AGAIN: f64 = 0.02;
+/// A solution nearer than this to the reference leaves no better to look for.
+const ENOUGH: f64 = 0.25;
 /// How many beginnings and ends of descents are remembered.
 const KNOWN: usize = 64;
 /// How many of those that came nearest by position.
@@ -134,7 +140,8 @@ impl<'a, const N: usize> Search<'a, N> {
             let seen = atlas.see(self.problem.target);
             let mut gathered = Gathered::none();
             atlas.gather(&seen, &mut gathered);
-            self.try_all(atlas, &seen, &mut gathered, kept, 8);
+            let most = if self.reference.is_some() { 24 } else { 8 };
+            self.try_all(atlas, &seen, &mut gathered, kept, most);
             if self.done(kept) {
                 return;
             }
@@ -248,11 +255,15 @@ impl<'a, const N: usize> Search<'a, N> {
 
     /// Whether a descent began or ended near `joints` already.
     fn is_known(&self, joints: &[f64; N]) -> bool {
-        const NEAR: f64 = 0.4;
+        self.is_within(joints, KNOWN_NEAR)
+    }
+
+    /// Whether one began or ended less than `near` from `joints`.
+    fn is_within(&self, joints: &[f64; N], near: f64) -> bool {
         let known = self.known.get(..self.known_len).unwrap_or(&[]);
         known
             .iter()
-            .any(|known| self.problem.distance(known, joints) < NEAR)
+            .any(|known| self.problem.distance(known, joints) < near)
     }
 
     fn know(&mut self, joints: [f64; N]) {
@@ -266,13 +277,14 @@ impl<'a, const N: usize> Search<'a, N> {
         let Some(ended) = self.problem.reach(start, patience, &mut self.budget) else {
             return;
         };
+        let again = self.solved.is_some() && self.is_within(&ended.joints, AGAIN);
         self.know(start);
         self.know(ended.joints);
         if !ended.settled {
             self.remember(ended);
-            return;
+        } else if !again {
+            self.found(ended);
         }
-        self.found(ended);
     }
 
     /// Keeps a descent that stalled among the nearest, and among the foremost.
@@ -331,11 +343,11 @@ impl<'a, const N: usize> Search<'a, N> {
             self.turn_toward(reference, &mut ended.joints);
             distance = self.problem.distance(reference, &ended.joints);
         }
-        if self
-            .solved
-            .as_ref()
-            .is_none_or(|(_, nearest)| distance < *nearest)
-        {
+        if distance < ENOUGH {
+            self.wanted = 0;
+        }
+        let nearest = self.solved.as_ref().map(|(_, nearest)| *nearest);
+        if nearest.is_none_or(|nearest| distance < nearest) {
             self.solved = Some((ended, distance));
         }
     }
