@@ -145,7 +145,8 @@ impl<'a, const N: usize> Search<'a, N> {
             if self.done(kept) {
                 return;
             }
-            if atlas.is_near_axis(&seen) {
+            let near_axis = atlas.is_near_axis(&seen);
+            if near_axis {
                 for step in 1..AROUND {
                     let by = f64::from(step) * TAU / f64::from(AROUND);
                     let seen = atlas.see_turned(self.problem.target, by);
@@ -164,6 +165,13 @@ impl<'a, const N: usize> Search<'a, N> {
                     return;
                 }
                 gathered = Gathered::none();
+                let seen = if near_axis {
+                    // Steps by the golden ratio come everywhere.
+                    let by = (0.618_034 * f64::from(round + 1)).fract() * TAU;
+                    atlas.see_turned(self.problem.target, by)
+                } else {
+                    seen
+                };
                 atlas.draw(&seen, round, &mut gathered);
                 self.try_all(atlas, &seen, &mut gathered, kept, 1);
             }
