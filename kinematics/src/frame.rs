@@ -59,6 +59,20 @@ impl Frame {
         })
     }
 
+    /// Whether every number is finite and the rotation one, to 1e-6.
+    #[inline]
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let r = &self.rotation;
+        let mut off = (r.determinant() - 1.0).abs();
+        for i in 0..3 {
+            off += (r.column(i).norm_squared() - 1.0).abs();
+            off += r.column(i).dot(&r.column((i + 1) % 3)).abs();
+        }
+        // A number that is none is not within anything.
+        off <= 1e-6 && self.translation.iter().all(|number| number.is_finite())
+    }
+
     /// How this frame has to move to become `target`: metres above radians, both in the parent's
     /// axes. The angular part is the rotation vector of `target · selfᵀ`, 0 to π long.
     #[must_use]

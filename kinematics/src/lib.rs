@@ -13,9 +13,13 @@
 pub mod chain;
 pub mod description;
 pub mod frame;
+pub mod global;
 pub mod model;
+pub mod task;
 
 pub use chain::{Chain, Driver, Jacobian, Joint, Linearised, Motion};
 pub use description::{Description, DescriptionError};
 pub use frame::Frame;
+pub use global::{Answer, Bound, Exact, InputError, Options, SetupError, Solver, Unreached};
 pub use model::{Limits, MAX_JOINTS, Model};
+pub use task::{Axes, Residual, Task};
