@@ -14,6 +14,7 @@ pub mod chain;
 pub mod description;
 pub mod frame;
 pub mod model;
+pub mod streaming;
 
 pub use chain::{Chain, Driver, Jacobian, Joint, Linearised, Motion};
 pub use description::{Description, DescriptionError};

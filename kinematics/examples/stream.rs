@@ -1,0 +1,100 @@
+//! Measures the streaming solve: a circle, a fly-by of a wrist singularity, and reaching out of the
+//! workspace and back, on arms of five, six and seven joints, at 1 kHz and 200 Hz.
+//!
+//! `cargo run --release -p surehand-kinematics --example stream`
+
+#![allow(clippy::unwrap_used, reason = "a measuring program may end with an error")]
+#![allow(clippy::print_stdout, clippy::disallowed_methods, missing_docs, dead_code, reason = "it measures and prints")]
+
+#[path = "../tests/streaming/robots.rs"]
+mod robots;
+#[path = "../tests/streaming/scenes.rs"]
+mod scenes;
+
+use nalgebra::Vector3;
+use scenes::{Circle, Figures, Run, fly_by, reach_out};
+use surehand_kinematics::Model;
+
+/// Radians a second squared.
+const ACCELERATION: f64 = 20.0;
+
+fn main() {
+    println!(
+        "{:<28} {:>9} {:>9} {:>6} {:>6} {:>8} {:>7} {:>6} {:>7} {:>7}",
+        "", "error mm", "back mm", "speed", "accel", "beyond", "slowest", "s", "µs p50", "p99.9"
+    );
+    for period in [0.001, 0.005] {
+        circles("so101", robots::so101(), SO101, Some(Vector3::new(0.0388353, 0.0, 0.0)), period);
+        circles("ur5e", robots::ur5e(), UR5E, None, period);
+        circles("panda", robots::panda(), PANDA, None, period);
+        for closest in [0.027, 0.005, 0.1] {
+            let model = robots::ur5e();
+            let (line, start) = fly_by(&model.chain, closest, 19.5, 0.15);
+            let mut run = Run::new(model, ACCELERATION, period, start);
+            let done = run.follow(&line, 30.0);
+            let name = format!("ur5e fly-by {closest}{}", if done { "" } else { " (stuck)" });
+            print(&name, &run, 0.0, period);
+        }
+        reaches("so101", robots::so101(), SO101, period);
+        reaches("ur5e", robots::ur5e(), UR5E, period);
+        reaches("panda", robots::panda(), PANDA, period);
+    }
+}
+
+const SO101: [f64; 5] = [0.1, -0.4, 0.5, 0.9, 0.2];
+const UR5E: [f64; 6] = [0.2, -1.3, 1.7, -1.9, -1.5, 0.3];
+const PANDA: [f64; 7] = [0.1, -0.4, 0.1, -2.0, 0.1, 1.8, 0.6];
+
+fn circles<const N: usize>(
+    name: &str,
+    model: Model<N>,
+    start: [f64; N],
+    about: Option<Vector3<f64>>,
+    period: f64,
+) {
+    let mut run = Run::new(model, ACCELERATION, period, start);
+    let circle = Circle {
+        start: run.tool(),
+        radius: 0.05,
+        period: 2.0,
+        rounds: 3.0,
+        about,
+    };
+    let done = run.follow(&circle, 30.0);
+    let name = format!("{name} circle{}", if done { "" } else { " (stuck)" });
+    print(&name, &run, 0.0, period);
+}
+
+fn reaches<const N: usize>(name: &str, model: Model<N>, start: [f64; N], period: f64) {
+    let mut run = Run::new(model, ACCELERATION, period, start);
+    let back = reach_out(&mut run, 1.0, 3.0, 12);
+    print(&format!("{name} out and back"), &run, back, period);
+}
+
+fn print<const N: usize>(name: &str, run: &Run<N>, back: f64, period: f64) {
+    let Figures {
+        error,
+        velocity,
+        acceleration,
+        beyond,
+        slowest,
+        seconds,
+        times,
+    } = &run.figures;
+    let mut times: Vec<u128> = times.iter().map(|time| time.as_nanos()).collect();
+    times.sort_unstable();
+    let at = |share: usize| times[(times.len() - 1) * share / 1000] as f64 * 1e-3;
+    println!(
+        "{:<28} {:>9.5} {:>9.5} {:>6.3} {:>6.3} {:>8.1e} {:>7.3} {:>6.2} {:>7.2} {:>7.2}",
+        format!("{name} {:.0} Hz", 1.0 / period),
+        error * 1e3,
+        back * 1e3,
+        velocity,
+        acceleration,
+        beyond,
+        slowest,
+        seconds,
+        at(500),
+        at(999),
+    );
+}

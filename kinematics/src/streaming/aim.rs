@@ -1,0 +1,82 @@
+//! The joints that a target asks for, followed from tick to tick without regard to speed.
+//!
+//! Owns a configuration that takes one Newton step a tick towards the target, inside the position
+//! limits and bound to its branch: where the target is out of reach it stays as near as it can, and
+//! comes back with it. Never decides how fast the arm follows.
+
+use crate::chain::Chain;
+use crate::frame::Frame;
+use crate::model::Limits;
+use crate::streaming::programme::Side;
+use crate::streaming::task::{Residual, Task};
+
+/// A joint's largest step in one tick, radians or metres.
+const STEP: f64 = 0.2;
+/// A target this near is reached, metres.
+const REACHED: f64 = 1e-4;
+/// The share of the way to the present joints that the memory of a good bend goes in one tick, a
+/// second.
+const FORGET: f64 = 1.0;
+/// How far the bend that is begun with is from the start, so that an arm that starts stretched is
+/// on a branch, radians or metres.
+const BEND: f64 = 0.1;
+
+/// Where the joints ought to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Aim<const N: usize> {
+    pub(crate) q: [f64; N],
+    /// What was left before the last step.
+    pub(crate) residual: Residual,
+    /// Where the arm was bent when it last reached its target.
+    bent: [f64; N],
+    sides: [Side; N],
+}
+
+impl<const N: usize> Aim<N> {
+    pub(crate) fn at(q: &[f64; N], limits: &Limits<N>) -> Aim<N> {
+        let q = limits.clamp(q);
+        let mut bent = q;
+        for joint in 0..N {
+            let up = limits.upper[joint] - q[joint];
+            bent[joint] += if up > BEND { BEND } else { -BEND };
+        }
+        Aim {
+            q,
+            residual: Residual::default(),
+            bent,
+            sides: [Side::Free; N],
+        }
+    }
+
+    /// One step towards `target`; joints that the task leaves free go the share `pull` of the way to `posture`.
+    #[inline]
+    pub(crate) fn step(
+        &mut self,
+        chain: &Chain<N>,
+        limits: &Limits<N>,
+        task: Task,
+        target: &Frame,
+        posture: &[f64; N],
+        pull: f64,
+    ) {
+        let at = chain.linearise(&self.q);
+        let (mut free, mut bent) = ([0.0; N], [0.0; N]);
+        let (mut least, mut most) = ([0.0; N], [0.0; N]);
+        for joint in 0..N {
+            free[joint] = pull * (posture[joint] - self.q[joint]);
+            bent[joint] = self.bent[joint] - self.q[joint];
+            least[joint] = (limits.lower[joint] - self.q[joint]).max(-STEP);
+            most[joint] = (limits.upper[joint] - self.q[joint]).min(STEP);
+        }
+        let wanted = task.approach(&at, target, &free, &bent);
+        let step = wanted.programme.solve(&least, &most, &mut self.sides);
+        self.residual = wanted.residual;
+        let good = wanted.residual.position < REACHED;
+        for joint in 0..N {
+            self.q[joint] += step[joint];
+            if good {
+                self.bent[joint] += FORGET * pull * (self.q[joint] - self.bent[joint]);
+            }
+        }
+    }
+}

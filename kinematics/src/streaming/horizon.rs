@@ -1,0 +1,451 @@
+//! The stretch of a path that lies ahead, in the joints, and how fast each place may be passed.
+//!
+//! Owns knots: places of the path with the joints that reach them, on the branch that the arm is
+//! on. They are solved one Newton step a tick, each from the one before, so that the arm never
+//! jumps to another branch, and closer together where the joints move far. Never moves the arm.
+//!
+//! **How fast.** With `s` the speed along the path and `x = s²`, `u = ṡ`, the joints move with
+//! `q̇ = q′s` and `q̈ = q″x + q′u`, and between knots `h` apart `u = (x₁ − x₀) / 2h` (Bobrow,
+//! Dubowsky and Gibson 1985). The largest `x₀` from which every later knot can still be passed
+//! within the limits is found from the far end backward, as by Pham and Pham (TOPP-RA, 2018): at
+//! the last knot known the arm must be able to stop, so nothing that comes into sight can surprise
+//! it. Standing still is always allowed, hence no bound is ever empty, and every `x` below the
+//! largest is safe as well. A longer view only raises the bounds, so they are renewed in place.
+
+use nalgebra::Vector6;
+
+use crate::chain::Chain;
+use crate::streaming::bounds::Bounds;
+use crate::streaming::path::Path;
+use crate::streaming::programme::{Factors, Side};
+use crate::streaming::task::Task;
+
+/// Most knots.
+const KNOTS: usize = 64;
+/// The farthest a joint moves between knots, radians or metres.
+const STRIDE: f64 = 0.05;
+/// A view this many times as long as the longest stop.
+const VIEW: f64 = 2.5;
+/// Newton's steps for a knot.
+const STEPS: u32 = 8;
+/// A step this short has arrived: what is left is of second order.
+const ARRIVED: f64 = 1e-5;
+/// What may be left then, metres and radians.
+const NEAR: (f64, f64) = (2e-5, 1e-4);
+/// Bounds renewed in one tick.
+const SWEEP: usize = 4;
+/// Shares of the speed and acceleration limits that are planned with; the rest is for what happens
+/// between knots.
+const SPEED: f64 = 0.97;
+const ACCELERATION: f64 = 0.9;
+/// The shortest distance of knots, in ticks, before the path counts as blocked.
+const SHORTEST: f64 = 0.02;
+
+/// A place on the path.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Knot<const N: usize> {
+    along: f64,
+    q: [f64; N],
+    /// The joints' change with the parameter.
+    rate: [f64; N],
+    /// The largest square of the speed that the joints' speed limits allow.
+    cap: f64,
+    /// The largest from which all that follows can be passed.
+    ceiling: f64,
+}
+
+/// A knot being solved.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Draft<const N: usize> {
+    along: f64,
+    q: [f64; N],
+    steps: u32,
+}
+
+/// Why the view is no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// It grows.
+    Open,
+    /// The path ends here.
+    End,
+    /// The arm can't go on along it.
+    Blocked,
+}
+
+/// Knots from where the arm is, nearest first.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Horizon<const N: usize> {
+    knots: [Knot<N>; KNOTS],
+    first: usize,
+    len: usize,
+    draft: Option<Draft<N>>,
+    /// Distance of the next knot, and the largest.
+    spacing: f64,
+    widest: f64,
+    /// Knots added since the bounds were renewed.
+    added: usize,
+    /// The knot whose bound is renewed next.
+    sweep: Option<usize>,
+    sight: Sight,
+    sides: [Side; N],
+}
+
+/// What a knot is solved with.
+pub(crate) struct Ground<'a, const N: usize> {
+    pub(crate) chain: &'a Chain<N>,
+    pub(crate) bounds: &'a Bounds<N>,
+    pub(crate) task: Task,
+    /// The rate at which joints left free go to the posture, 1/s, and the posture.
+    pub(crate) pull: f64,
+    pub(crate) posture: &'a [f64; N],
+}
+
+impl<const N: usize> Horizon<N> {
+    /// Nothing in sight.
+    pub(crate) fn new(bounds: &Bounds<N>) -> Horizon<N> {
+        let mut stop = 0.0f64;
+        for joint in 0..N {
+            stop = stop.max(bounds.limits().velocity[joint] / bounds.acceleration()[joint]);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a small number")]
+        let widest = (VIEW * stop / KNOTS as f64).max(2.0 * bounds.period());
+        Horizon {
+            knots: [Knot {
+                along: 0.0,
+                q: [0.0; N],
+                rate: [0.0; N],
+                cap: 0.0,
+                ceiling: 0.0,
+            }; KNOTS],
+            first: 0,
+            len: 0,
+            draft: None,
+            spacing: widest,
+            widest,
+            added: 0,
+            sweep: None,
+            sight: Sight::Open,
+            sides: [Side::Free; N],
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.first = 0;
+        self.len = 0;
+        self.draft = None;
+        self.spacing = self.widest;
+        self.added = 0;
+        self.sweep = None;
+        self.sight = Sight::Open;
+    }
+
+    pub(crate) fn sight(&self) -> Sight {
+        self.sight
+    }
+
+    /// Where the view ends, seconds along the path.
+    pub(crate) fn end(&self) -> f64 {
+        self.knot(self.len.saturating_sub(1)).along
+    }
+
+    fn knot(&self, index: usize) -> &Knot<N> {
+        &self.knots[(self.first + index) % KNOTS]
+    }
+
+    fn knot_mut(&mut self, index: usize) -> &mut Knot<N> {
+        &mut self.knots[(self.first + index) % KNOTS]
+    }
+
+    /// Begins at `along` with joints `q` that reach it.
+    pub(crate) fn begin(
+        &mut self,
+        ground: &Ground<'_, N>,
+        path: &impl Path,
+        along: f64,
+        q: &[f64; N],
+    ) {
+        self.clear();
+        let tangent = path.at(along).tangent;
+        let jacobian = ground.chain.linearise(q).jacobian;
+        let rate = rate(ground, &jacobian, &tangent, q);
+        self.push(ground.bounds, along, *q, rate);
+    }
+
+    fn push(&mut self, bounds: &Bounds<N>, along: f64, q: [f64; N], rate: [f64; N]) {
+        let mut cap = 1.0f64;
+        for joint in 0..N {
+            let most = SPEED * bounds.limits().velocity[joint];
+            cap = cap.min((most / rate[joint]).powi(2));
+        }
+        *self.knot_mut(self.len) = Knot {
+            along,
+            q,
+            rate,
+            cap,
+            ceiling: 0.0,
+        };
+        self.len += 1;
+    }
+
+    /// Forgets what is behind `along`.
+    pub(crate) fn pass(&mut self, along: f64) {
+        while self.len > 2 && self.knot(1).along <= along {
+            self.first = (self.first + 1) % KNOTS;
+            self.len -= 1;
+            self.sweep = self.sweep.and_then(|index| index.checked_sub(1));
+        }
+    }
+
+    /// A tick's share of looking ahead.
+    #[inline]
+    pub(crate) fn look(&mut self, ground: &Ground<'_, N>, path: &impl Path) {
+        if let Some(index) = self.sweep {
+            self.renew(ground.bounds, index);
+        } else if self.added > self.len / 4
+            || (self.added > 0 && (self.sight != Sight::Open || self.len == KNOTS))
+        {
+            self.added = 0;
+            self.sweep = self.len.checked_sub(2);
+        } else if self.len < KNOTS && self.sight == Sight::Open {
+            self.solve(ground, path);
+        }
+    }
+
+    /// One Newton step for the next knot.
+    #[inline]
+    fn solve(&mut self, ground: &Ground<'_, N>, path: &impl Path) {
+        let last = *self.knot(self.len - 1);
+        let mut draft = match self.draft {
+            Some(draft) => draft,
+            None => self.draft(&last, path.end()),
+        };
+        if draft.along <= last.along {
+            self.sight = Sight::End;
+            return;
+        }
+        let place = path.at(draft.along);
+        let finite = place.tangent.iter().all(|it| it.is_finite())
+            && place.pose.translation.iter().all(|it| it.is_finite())
+            && place.pose.rotation.iter().all(|it| it.is_finite());
+        if !finite {
+            self.shorten(ground.bounds.period());
+            return;
+        }
+        let at = ground.chain.linearise(&draft.q);
+        let still = [0.0; N];
+        let wanted = ground.task.approach(&at, &place.pose, &still, &still);
+        let limits = ground.bounds.limits();
+        let (mut least, mut most) = (still, still);
+        for joint in 0..N {
+            least[joint] = (limits.lower[joint] - draft.q[joint]).min(0.0);
+            most[joint] = (limits.upper[joint] - draft.q[joint]).max(0.0);
+        }
+        let step = wanted.programme.solve(&least, &most, &mut self.sides);
+        let (mut longest, mut stride) = (0.0f64, 0.0f64);
+        for joint in 0..N {
+            draft.q[joint] += step[joint];
+            longest = longest.max(step[joint].abs());
+            stride = stride.max((draft.q[joint] - last.q[joint]).abs());
+        }
+        draft.steps += 1;
+        if longest < ARRIVED {
+            let whole = ground.task == Task::Position || N < 6;
+            let near = wanted.residual.position < NEAR.0
+                && (whole || wanted.residual.angle < NEAR.1);
+            if !near || stride > 2.0 * STRIDE {
+                self.shorten(ground.bounds.period());
+                return;
+            }
+            let rate = rate(ground, &at.jacobian, &place.tangent, &draft.q);
+            self.push(ground.bounds, draft.along, draft.q, rate);
+            self.added += 1;
+            self.draft = None;
+            let wider = self.spacing * (STRIDE / stride.max(0.5 * STRIDE));
+            self.spacing = wider.min(self.widest);
+        } else if draft.steps > STEPS || stride > 6.0 * STRIDE {
+            self.shorten(ground.bounds.period());
+        } else {
+            self.draft = Some(draft);
+        }
+    }
+
+    /// The next knot, foretold.
+    fn draft(&self, last: &Knot<N>, end: f64) -> Draft<N> {
+        let step = self.spacing.min(end - last.along);
+        let before = if self.len > 1 {
+            *self.knot(self.len - 2)
+        } else {
+            *last
+        };
+        let between = (last.along - before.along).max(step);
+        let mut q = last.q;
+        for joint in 0..N {
+            let bend = (last.rate[joint] - before.rate[joint]) / between;
+            q[joint] += step * (last.rate[joint] + 0.5 * step * bend);
+        }
+        Draft {
+            along: last.along + step,
+            q,
+            steps: 0,
+        }
+    }
+
+    fn shorten(&mut self, period: f64) {
+        self.draft = None;
+        self.spacing *= 0.4;
+        if self.spacing < SHORTEST * period {
+            self.sight = Sight::Blocked;
+        }
+    }
+
+    /// Renews a few bounds, backward from `index`.
+    fn renew(&mut self, bounds: &Bounds<N>, index: usize) {
+        let mut index = index;
+        for _ in 0..SWEEP {
+            let before = self.knot(index).ceiling;
+            let ceiling = ceiling(bounds, self.knot(index), self.knot(index + 1));
+            self.knot_mut(index).ceiling = ceiling;
+            if (ceiling - before).abs() <= 1e-9 || index == 0 {
+                self.sweep = None;
+                return;
+            }
+            index -= 1;
+        }
+        self.sweep = Some(index);
+    }
+
+    /// The segment that holds `along`, and the share of it.
+    #[inline]
+    fn segment(&self, along: f64) -> (&Knot<N>, &Knot<N>, f64) {
+        let mut index = 0;
+        while index + 2 < self.len && self.knot(index + 1).along < along {
+            index += 1;
+        }
+        let (from, to) = (self.knot(index), self.knot((index + 1).min(self.len - 1)));
+        let length = to.along - from.along;
+        let share = if length > 0.0 {
+            ((along - from.along) / length).clamp(0.0, 1.0)
+        } else {
+            0.0
+        };
+        (from, to, share)
+    }
+
+    /// The joints at `along`: cubic between knots (Hermite).
+    #[inline]
+    pub(crate) fn at(&self, along: f64) -> [f64; N] {
+        let (from, to, t) = self.segment(along);
+        let h = to.along - from.along;
+        let (rest, turn) = (1.0 - t, t * (1.0 - t));
+        let mut q = [0.0; N];
+        for joint in 0..N {
+            let (a, b) = (from.q[joint], to.q[joint]);
+            let chord = b - a;
+            let (out, into) = (h * from.rate[joint] - chord, chord - h * to.rate[joint]);
+            q[joint] = rest * a + t * b + turn * (rest * out + t * into);
+        }
+        q
+    }
+
+    /// How the joints change at `along`.
+    #[inline]
+    pub(crate) fn rate(&self, along: f64) -> [f64; N] {
+        let (from, to, t) = self.segment(along);
+        let h = (to.along - from.along).max(f64::MIN_POSITIVE);
+        let mut rate = [0.0; N];
+        for joint in 0..N {
+            let chord = (to.q[joint] - from.q[joint]) / h;
+            let (a, b) = (from.rate[joint], to.rate[joint]);
+            rate[joint] =
+                a * (1.0 - t) * (1.0 - 3.0 * t) + b * t * (3.0 * t - 2.0) + 6.0 * chord * t * (1.0 - t);
+        }
+        rate
+    }
+
+    /// The largest speed along the path for a tick of `period` from `along`, whose end is expected
+    /// at about `speed`: between knots the square of the speed is linear.
+    #[inline]
+    pub(crate) fn speed(&self, along: f64, speed: f64, period: f64) -> f64 {
+        let (from, to, _) = self.segment(along + speed * period);
+        let length = to.along - from.along;
+        if length <= 0.0 {
+            return 0.0;
+        }
+        // s² = x(along + s·period), where x(p) = x₀ + slope·(p − p₀).
+        let slope = (to.ceiling - from.ceiling) / length;
+        let here = from.ceiling + slope * (along - from.along);
+        let half = 0.5 * slope * period;
+        let root = half * half + here;
+        if root <= 0.0 {
+            return 0.0;
+        }
+        (half + root.sqrt()).max(0.0)
+    }
+}
+
+/// The rate of the joints along the path.
+fn rate<const N: usize>(
+    ground: &Ground<'_, N>,
+    jacobian: &crate::chain::Jacobian<N>,
+    tangent: &Vector6<f64>,
+    q: &[f64; N],
+) -> [f64; N] {
+    let mut free = [0.0; N];
+    for joint in 0..N {
+        free[joint] = ground.pull * (ground.posture[joint] - q[joint]);
+    }
+    let programme = ground.task.tangent(jacobian, tangent, &free, 0.0);
+    Factors::of(&programme.hessian).solve(&programme.linear)
+}
+
+/// The largest square of the speed at `from` from which `to` can be passed within its own.
+///
+/// `q″` at both ends is that of the cubic between them. For each square `y` at `to`, that at `from`
+/// is bounded by two lines a joint and end; of a few `y` the best is taken, which is never too much.
+#[inline]
+fn ceiling<const N: usize>(bounds: &Bounds<N>, from: &Knot<N>, to: &Knot<N>) -> f64 {
+    let h = to.along - from.along;
+    let (mut here, mut there) = ([[0.0; 2]; N], [[0.0; 2]; N]);
+    for joint in 0..N {
+        let scale = 1.0 / (ACCELERATION * bounds.acceleration()[joint]);
+        let chord = (to.q[joint] - from.q[joint]) / h;
+        let (a, b) = (from.rate[joint], to.rate[joint]);
+        let (out, into) = (
+            (6.0 * chord - 4.0 * a - 2.0 * b) / h,
+            (4.0 * b + 2.0 * a - 6.0 * chord) / h,
+        );
+        // |q″x + q′(y − x) / 2h| ≤ a, at either end with its own.
+        let (a, b) = (a / (2.0 * h), b / (2.0 * h));
+        here[joint] = [scale * (out - a), scale * -b];
+        there[joint] = [scale * a, scale * (into + b)];
+    }
+    let mut best = 0.0f64;
+    for share in [1.0, 0.9, 0.7, 0.5, 0.25, 0.0] {
+        let y = share * to.ceiling;
+        let (mut least, mut most) = (0.0f64, from.cap);
+        for joint in 0..N {
+            for end in 0..2 {
+                let (x, rest) = (here[joint][end], there[joint][end] * y);
+                if x.abs() > 1e-12 {
+                    let (one, other) = ((1.0 - rest) / x, (-1.0 - rest) / x);
+                    least = least.max(one.min(other));
+                    most = most.min(one.max(other));
+                } else if rest.abs() > 1.0 {
+                    most = -1.0;
+                }
+            }
+        }
+        if least <= most && most > best {
+            best = most;
+        }
+        if best >= from.cap || (share < 1.0 && most < best && least <= most) {
+            break;
+        }
+    }
+    best
+}
