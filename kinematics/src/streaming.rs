@@ -44,6 +44,10 @@ const PULL: f64 = 1.0;
 /// Of its acceleration a joint keeps this share for the motion of what it pursues, and as much to
 /// close up on it.
 const SHARE: f64 = 0.45;
+/// Tries to find the way along a path that the joints can cover in a tick, and the share of the
+/// largest that is taken.
+const TRIES: u32 = 3;
+const INSIDE: f64 = 0.999;
 /// A twist is damped as for the way it covers in this time, seconds.
 const AHEAD: f64 = 0.02;
 /// A target farther than this from the nearest place is out of reach, metres.
@@ -337,25 +341,39 @@ impl<const N: usize> Follower<N> {
         let period = self.bounds.period();
         let room = self.bounds.room(&self.q, &self.v);
         let here = self.horizon.at(self.along);
-        let rate = self.horizon.rate(self.along + 0.5 * self.share * period);
+        let mut rate = self.horizon.rate(self.along + 0.5 * self.share * period);
         let mut off = [0.0; N];
         for joint in 0..N {
             off[joint] = (here[joint] - self.q[joint]) / period;
         }
-        let (least, most) = shares(&room, &off, &rate);
         let sight = self.horizon.speed(self.along, self.share, period);
-        let share = sight.min(pace).min(most).max(least);
-        let share = if least > most {
-            0.5 * (least + most)
-        } else {
-            share
-        };
         let end = self.horizon.end();
-        let share = share
-            .clamp(0.0, 1.0)
-            .min(((end - self.along) / period).max(0.0));
+        let left = ((end - self.along) / period).max(0.0);
+        let mut share = 0.0;
+        let mut to = here;
+        // The rate is not known before the way is: the second and third time it is that of the way.
+        for _ in 0..TRIES {
+            let (least, most) = shares(&room, &off, &rate);
+            share = if least > most {
+                0.5 * (least + most)
+            } else {
+                sight.min(pace).min(most * INSIDE).max(least)
+            };
+            share = share.clamp(0.0, 1.0).min(left);
+            to = self.horizon.at(self.along + share * period);
+            let mut inside = true;
+            for joint in 0..N {
+                let v = (to[joint] - self.q[joint]) / period;
+                inside &= v >= room.least[joint] && v <= room.most[joint];
+                if share > 0.0 {
+                    rate[joint] = (v - off[joint]) / share;
+                }
+            }
+            if inside {
+                break;
+            }
+        }
         let along = self.along + share * period;
-        let to = self.horizon.at(along);
         let level = self.pursue(&here, &to, &room);
         self.along = along;
         self.share = share;

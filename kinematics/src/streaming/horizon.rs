@@ -109,7 +109,7 @@ impl<const N: usize> Horizon<N> {
             stop = stop.max(bounds.limits().velocity[joint] / bounds.acceleration()[joint]);
         }
         #[expect(clippy::cast_precision_loss, reason = "a small number")]
-        let widest = (VIEW * stop / KNOTS as f64).max(2.0 * bounds.period());
+        let widest = (VIEW * stop / KNOTS as f64).max(3.0 * bounds.period());
         Horizon {
             knots: [Knot {
                 along: 0.0,
@@ -206,12 +206,14 @@ impl<const N: usize> Horizon<N> {
     pub(crate) fn look(&mut self, ground: &Ground<'_, N>, path: &impl Path) {
         if let Some(index) = self.sweep {
             self.renew(ground.bounds, index);
-        } else if self.added > self.len / 4
-            || (self.added > 0 && (self.sight != Sight::Open || self.len == KNOTS))
-        {
+        }
+        let due = self.added > self.len / 4
+            || (self.added > 0 && (self.sight != Sight::Open || self.len == KNOTS));
+        if self.sweep.is_none() && due {
             self.added = 0;
             self.sweep = self.len.checked_sub(2);
-        } else if self.len < KNOTS && self.sight == Sight::Open {
+        }
+        if self.len < KNOTS && self.sight == Sight::Open {
             self.solve(ground, path);
         }
     }

@@ -85,16 +85,16 @@ impl<const N: usize> Run<N> {
 
     /// Along the whole of `path`; `false` when it does not get to its end in `longest` seconds.
     pub fn follow(&mut self, path: &impl Path, longest: f64) -> bool {
-        let mut under_way = false;
         while self.figures.seconds < longest {
             let step = self.tick(|follower| follower.follow(path, 1.0));
             let place = path.at(self.follower.along());
             let off = self.tool().way_to(&place.pose).fixed_rows::<3>(0).norm();
             self.figures.error = self.figures.error.max(off);
-            under_way |= step.share > 0.9;
-            if under_way && path.end() - self.follower.along() > 0.5 {
+            let middle = (self.follower.along() / path.end() - 0.5).abs();
+            if middle < 0.25 {
                 self.figures.slowest = self.figures.slowest.min(step.share);
             }
+            if std::env::var_os("SHOW").is_some() { eprintln!("{:.4} {:.5} {:.3} {:?} {:.6}", self.figures.seconds, self.follower.along(), step.share, step.course, off*1e3); }
             if step.course == Course::Done {
                 return true;
             }
