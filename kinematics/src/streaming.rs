@@ -460,14 +460,13 @@ impl<const N: usize> Follower<N> {
     #[inline]
     fn approach(&mut self, target: &Frame) -> bool {
         let from = self.aim.q;
-        let pull = PULL * self.bounds.period();
         self.aim.step(
             &self.chain,
             self.bounds.limits(),
             self.task,
             target,
             &self.posture,
-            pull,
+            self.bounds.period(),
         );
         let room = self.bounds.room(&self.q, &self.v);
         let to = self.aim.q;

@@ -8,8 +8,12 @@ use crate::chain::Chain;
 use crate::frame::Frame;
 use crate::model::Limits;
 use crate::streaming::programme::Side;
-use crate::streaming::task::{Residual, Task};
+use crate::streaming::PULL;
+use crate::streaming::task::{Residual, Task, beside};
 
+/// The second order of a step up to which it is not damped, metres a second squared: that of an arm
+/// a metre long whose joints turn at 3 rad/s.
+const SECOND: f64 = 4.0;
 /// A joint's largest step in one tick, radians or metres.
 const STEP: f64 = 0.2;
 /// A target this near is reached, metres.
@@ -48,7 +52,7 @@ impl<const N: usize> Aim<N> {
         }
     }
 
-    /// One step towards `target`; joints that the task leaves free go the share `pull` of the way to `posture`.
+    /// One step towards `target`; joints that the task leaves free go to `posture`.
     #[inline]
     pub(crate) fn step(
         &mut self,
@@ -57,8 +61,9 @@ impl<const N: usize> Aim<N> {
         task: Task,
         target: &Frame,
         posture: &[f64; N],
-        pull: f64,
+        period: f64,
     ) {
+        let pull = PULL * period;
         let at = chain.linearise(&self.q);
         let (mut free, mut bent) = ([0.0; N], [0.0; N]);
         let (mut least, mut most) = ([0.0; N], [0.0; N]);
@@ -68,14 +73,18 @@ impl<const N: usize> Aim<N> {
             least[joint] = (limits.lower[joint] - self.q[joint]).max(-STEP);
             most[joint] = (limits.upper[joint] - self.q[joint]).min(STEP);
         }
-        let wanted = task.approach(&at, target, &free, &bent);
-        let step = wanted.programme.solve(&least, &most, &mut self.sides);
+        let mut wanted = task.approach(&at, target, &free);
+        let mut step = wanted.programme.solve(&least, &most, &mut self.sides);
+        if beside(&at.jacobian, &step) > SECOND * period * period {
+            wanted.damp(&at.jacobian, &bent);
+            step = wanted.programme.solve(&least, &most, &mut self.sides);
+        }
         self.residual = wanted.residual;
         let good = wanted.residual.position < REACHED;
         for joint in 0..N {
             self.q[joint] += step[joint];
             if good {
-                self.bent[joint] += FORGET * pull * (self.q[joint] - self.bent[joint]);
+                self.bent[joint] += FORGET * period * (self.q[joint] - self.bent[joint]);
             }
         }
     }

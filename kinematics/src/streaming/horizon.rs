@@ -240,7 +240,7 @@ impl<const N: usize> Horizon<N> {
         }
         let at = ground.chain.linearise(&draft.q);
         let still = [0.0; N];
-        let wanted = ground.task.approach(&at, &place.pose, &still, &still);
+        let wanted = ground.task.approach(&at, &place.pose, &still);
         let limits = ground.bounds.limits();
         let (mut least, mut most) = (still, still);
         for joint in 0..N {

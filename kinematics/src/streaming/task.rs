@@ -12,7 +12,8 @@
 //! which decides where an error remains, above all with the arm stretched: without it a step is too
 //! long by the ratio of error to bend and lands on the other branch. Each joint is damped by
 //! `Σ_j |C_ij|`: by Gershgorin's theorem that is at least `C` in every direction, so that the step
-//! never overshoots, and it vanishes with the error, so that convergence stays quadratic.
+//! never overshoots. Where the step is so short that the second order does not matter, there is
+//! no such damping, and the target is followed without delay.
 
 use nalgebra::{Vector3, Vector6};
 
@@ -59,18 +60,48 @@ pub(crate) struct Wanted<const N: usize> {
     pub(crate) programme: Programme<N>,
     /// What it is to mend.
     pub(crate) residual: Residual,
+    /// The same, the linear part as far as a step is made for it.
+    linear: Vector3<f64>,
+}
+
+impl<const N: usize> Wanted<N> {
+    /// Damps for what remains, `bent` being the way (radians or metres) to where the arm was well
+    /// bent: see the module.
+    #[inline]
+    pub(crate) fn damp(&mut self, jacobian: &Jacobian<N>, bent: &[f64; N]) {
+        let damping = bend(jacobian, &self.linear);
+        for joint in 0..N {
+            let damping = METRE * METRE * damping[joint];
+            self.programme.hessian[joint][joint] += damping;
+            self.programme.linear[joint] += damping * RESERVE * bent[joint];
+        }
+    }
+}
+
+/// How far the tool gets beside where a motion `step` of the joints leads it to first order,
+/// metres: half the second derivative, `Σ_j (Σ_{i<j} a_i w_i + ½ a_j w_j) × J_j w_j`.
+#[inline]
+pub(crate) fn beside<const N: usize>(jacobian: &Jacobian<N>, step: &[f64; N]) -> f64 {
+    let (mut turned, mut beside) = (Vector3::zeros(), Vector3::zeros());
+    for joint in 0..N {
+        let c = column(jacobian, joint).map(|entry| entry * step[joint]);
+        let turn = Vector3::new(c[3], c[4], c[5]);
+        let moved = Vector3::new(c[0], c[1], c[2]);
+        beside += (turned + turn * 0.5).cross(&moved);
+        turned += turn;
+    }
+    beside.norm()
 }
 
 impl Task {
     /// The motion of the joints from where they are to `target`, with joints that are left free
-    /// moving by `free`; `bent` is the way (radians or metres) to where the arm was well bent.
+    /// moving by `free`.
     #[inline]
     pub(crate) fn approach<const N: usize>(
         self,
         at: &Linearised<N>,
         target: &Frame,
         free: &[f64; N],
-        bent: &[f64; N],
     ) -> Wanted<N> {
         let way = at.tool.way_to(target);
         let mut linear = Vector3::new(way[0], way[1], way[2]);
@@ -85,17 +116,16 @@ impl Task {
         linear *= (LONGEST.0 / residual.position.max(LONGEST.0)).min(1.0);
         angular *= (LONGEST.1 / residual.angle.max(LONGEST.1)).min(1.0);
         let mut programme = self.rows(&at.jacobian, &linear, &angular);
-        let damping = bend(&at.jacobian, &linear);
         let turning = RADIAN * angular.norm_squared();
         let drawn = self.draws(N);
         for joint in 0..N {
-            let damping = METRE * METRE * damping[joint] + turning;
-            programme.hessian[joint][joint] += damping + LEAST + drawn;
-            programme.linear[joint] += damping * RESERVE * bent[joint] + drawn * free[joint];
+            programme.hessian[joint][joint] += turning + LEAST + drawn;
+            programme.linear[joint] += drawn * free[joint];
         }
         Wanted {
             programme,
             residual,
+            linear,
         }
     }
 

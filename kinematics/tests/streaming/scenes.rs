@@ -172,7 +172,7 @@ impl Path for Line {
 /// A line that passes the wrist's singularity at |q5| = `closest` where it would take `speed` of
 /// the wrist; the joints at its start.
 pub fn fly_by(chain: &Chain<6>, closest: f64, speed: f64, half: f64) -> (Line, [f64; 6]) {
-    let nearest = [0.3, -1.2, 1.6, -0.9, closest, 0.4];
+    let nearest = [0.3, -1.2, 1.6, -1.9, closest, 0.4];
     let at = chain.linearise(&nearest);
     let inverse: Matrix6<f64> = at.jacobian.try_inverse().unwrap();
     // Where the fifth joint stands still, and the fourth moves the most.
@@ -198,6 +198,7 @@ pub fn fly_by(chain: &Chain<6>, closest: f64, speed: f64, half: f64) -> (Line, [
             }
         }
     }
+    if std::env::var_os("SHOW").is_some() { eprintln!("speed {} seconds {}", velocity.norm(), seconds*2.0); }
     let line = Line {
         start,
         velocity,
@@ -207,7 +208,7 @@ pub fn fly_by(chain: &Chain<6>, closest: f64, speed: f64, half: f64) -> (Line, [
 }
 
 /// Reaches out of the workspace and back, `times` times, in several directions, each in `seconds`; the farthest
-/// the tool is from its target half a second after each return.
+/// the tool is from its target a second after each return.
 pub fn reach_out<const N: usize>(
     run: &mut Run<N>,
     distance: f64,
@@ -217,8 +218,9 @@ pub fn reach_out<const N: usize>(
     let start = run.tool();
     let mut worst = 0.0f64;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-    let ticks = |seconds: f64| (seconds / run.period).round() as u32;
-    let (out, wait) = (ticks(seconds), ticks(0.5));
+    let period = run.period;
+    let ticks = |seconds: f64| (seconds / period).round() as u32;
+    let (out, wait) = (ticks(seconds), ticks(1.0));
     for time in 0..times {
         let turn = f64::from(time) * 2.4;
         let outward = start.translation.normalize();
@@ -232,6 +234,10 @@ pub fn reach_out<const N: usize>(
             run.tick(|follower| follower.track(&target));
             let off = run.tool().way_to(&target);
             run.figures.error = run.figures.error.max(off.fixed_rows::<3>(0).norm());
+            if std::env::var_os("SHOW").is_some() && (tick > out-ticks(0.5)) && tick % ticks(0.05)==0 {
+                let st = run.follower.clone().track(&target);
+                eprintln!("{time} {tick} {:.5} {:?} {:?} {:?}", off.fixed_rows::<3>(0).norm()*1e3, st.course, st.residual, st.positions);
+            }
             if tick == out + wait {
                 worst = worst.max(off.fixed_rows::<3>(0).norm());
             }
