@@ -172,16 +172,15 @@ impl Path for Line {
 /// A line that passes the wrist's singularity at |q5| = `closest` where it would take `speed` of
 /// the wrist; the joints at its start.
 pub fn fly_by(chain: &Chain<6>, closest: f64, speed: f64, half: f64) -> (Line, [f64; 6]) {
-    let nearest = [0.3, -1.2, 1.6, -1.9, closest, 0.4];
+    let nearest = [0.3, -1.2, 1.6, -1.9708, closest, 0.4];
     let at = chain.linearise(&nearest);
     let inverse: Matrix6<f64> = at.jacobian.try_inverse().unwrap();
-    // Where the fifth joint stands still, and the fourth moves the most.
-    let fifth = inverse.row(4).columns(0, 3).transpose();
+    // Its fifth joint's axis is level there, so that the turn of the arm about the upright axis has to
+    // be undone by the fourth and the sixth.
     let fourth = inverse.row(3).columns(0, 3).transpose();
-    let fifth = Vector3::new(fifth[0], fifth[1], fifth[2]).normalize();
     let fourth = Vector3::new(fourth[0], fourth[1], fourth[2]);
-    let direction = (fourth - fifth * fifth.dot(&fourth)).normalize();
-    let velocity = direction * (speed / fourth.dot(&direction).abs());
+    let direction = fourth.normalize();
+    let velocity = direction * (speed / fourth.norm());
     let seconds = half / velocity.norm();
     let mut start = at.tool;
     start.translation -= velocity * seconds;
@@ -198,7 +197,6 @@ pub fn fly_by(chain: &Chain<6>, closest: f64, speed: f64, half: f64) -> (Line, [
             }
         }
     }
-    if std::env::var_os("SHOW").is_some() { eprintln!("speed {} seconds {}", velocity.norm(), seconds*2.0); }
     let line = Line {
         start,
         velocity,
