@@ -41,13 +41,14 @@ pub use task::{Residual, Task};
 pub const PERIODS: (f64, f64) = (1e-4, 0.1);
 /// The rate at which joints that the task leaves free go to the posture, 1/s.
 const PULL: f64 = 1.0;
-/// Of its acceleration a joint keeps this share for the motion of what it pursues, and as much to
-/// close up on it.
-const SHARE: f64 = 0.45;
-/// Tries to find the way along a path that the joints can cover in a tick, and the share of the
-/// largest that is taken.
+/// Of its acceleration a joint keeps the first share for the motion of what it pursues, and the
+/// second to close up on it.
+const AFTER_TARGET: (f64, f64) = (0.45, 0.45);
+const ON_PATH: (f64, f64) = (0.8, 0.15);
+/// Tries to find the way along a path that the joints can cover in a tick, and the share of
+/// the shares there is room for that is kept clear of at their ends.
 const TRIES: u32 = 3;
-const INSIDE: f64 = 0.999;
+const EDGE: f64 = 0.05;
 /// A twist is damped as for the way it covers in this time, seconds.
 const AHEAD: f64 = 0.02;
 /// A target farther than this from the nearest place is out of reach, metres.
@@ -124,7 +125,7 @@ pub struct Step<const N: usize> {
     pub share: f64,
     /// How it fares.
     pub course: Course,
-    /// What was left to the target (the solved one, not the arm); zero on a path.
+    /// What of the target is out of the arm's reach, as far as it is known; zero on a path.
     pub residual: Residual,
 }
 
@@ -141,6 +142,8 @@ pub struct Follower<const N: usize> {
     /// Velocity of what is pursued, as far as accelerations can follow it.
     feed: [f64; N],
     sides: [Side; N],
+    /// Whether the arm is where it is led, and not after it.
+    level: bool,
     horizon: Horizon<N>,
     along: f64,
     share: f64,
@@ -191,6 +194,7 @@ impl<const N: usize> Follower<N> {
             aim: Aim::at(&[0.0; N], limits),
             feed: [0.0; N],
             sides: [Side::Free; N],
+            level: true,
             horizon: Horizon::new(&bounds),
             along: 0.0,
             share: 0.0,
@@ -276,7 +280,7 @@ impl<const N: usize> Follower<N> {
         self.horizon.clear();
         self.share = 0.0;
         let level = self.approach(target);
-        let near = self.aim.residual.position <= BEYOND;
+        let near = self.aim.left.position <= BEYOND;
         let course = match (level, near) {
             (true, true) => Course::Kept,
             (_, false) => Course::Beyond,
@@ -302,12 +306,12 @@ impl<const N: usize> Follower<N> {
             }
             let level = self.approach(&place.pose);
             let still = (0..N).all(|joint| self.v[joint] * self.bounds.period() < 1e-9);
-            if level && still && self.aim.residual.position < AT_PATH {
+            if level && still && self.aim.left.position < AT_PATH {
                 let mut horizon = self.horizon;
                 horizon.begin(&self.ground(), path, self.along, &self.q);
                 self.horizon = horizon;
             }
-            let course = if level && still && self.aim.residual.position > BEYOND {
+            let course = if level && still && self.aim.left.position > BEYOND {
                 Course::Blocked
             } else {
                 Course::Behind
@@ -344,7 +348,9 @@ impl<const N: usize> Follower<N> {
         let mut rate = self.horizon.rate(self.along + 0.5 * self.share * period);
         let mut off = [0.0; N];
         for joint in 0..N {
-            off[joint] = (here[joint] - self.q[joint]) / period;
+            if self.level {
+                off[joint] = (here[joint] - self.q[joint]) / period;
+            }
         }
         let sight = self.horizon.speed(self.along, self.share, period);
         let end = self.horizon.end();
@@ -357,7 +363,11 @@ impl<const N: usize> Follower<N> {
             share = if least > most {
                 0.5 * (least + most)
             } else {
-                sight.min(pace).min(most * INSIDE).max(least)
+                let edge = EDGE * (most.min(2.0) - least).max(0.0);
+                let slowest = if least > 0.0 { least + edge } else { 0.0 };
+                // An arm that is off the path waits for itself.
+                let fastest = if self.level { sight.min(pace) } else { 0.0 };
+                fastest.min(most - edge).max(slowest)
             };
             share = share.clamp(0.0, 1.0).min(left);
             to = self.horizon.at(self.along + share * period);
@@ -374,17 +384,17 @@ impl<const N: usize> Follower<N> {
             }
         }
         let along = self.along + share * period;
-        let level = self.pursue(&here, &to, &room);
+        self.pursue(&here, &to, &room, ON_PATH);
         self.along = along;
         self.share = share;
         self.horizon.pass(along);
         self.aim.q = to;
-        self.aim.residual = Residual::default();
+        self.aim.left = Residual::default();
         let near = end - along < 1e-9;
         let course = match self.horizon.sight() {
             Sight::End if near => Course::Done,
             Sight::Blocked if end - along < period => Course::Blocked,
-            _ if level => Course::Kept,
+            _ if self.level => Course::Kept,
             _ => Course::Behind,
         };
         self.answer(share, course)
@@ -438,7 +448,7 @@ impl<const N: usize> Follower<N> {
             velocities: self.v,
             share,
             course,
-            residual: self.aim.residual,
+            residual: self.aim.left,
         }
     }
 
@@ -453,7 +463,7 @@ impl<const N: usize> Follower<N> {
         }
         self.feed = self.v;
         self.aim.q = self.bounds.limits().clamp(&self.q);
-        self.aim.residual = Residual::default();
+        self.aim.left = Residual::default();
     }
 
     /// A step of the aim towards `target` and one of the arm after it.
@@ -470,15 +480,15 @@ impl<const N: usize> Follower<N> {
         );
         let room = self.bounds.room(&self.q, &self.v);
         let to = self.aim.q;
-        self.pursue(&from, &to, &room)
+        self.pursue(&from, &to, &room, AFTER_TARGET)
     }
 
     /// Goes after joints that move from `from` to `to` in this tick; whether it is with them.
     ///
-    /// A joint that can be there is. Else it takes the other's velocity, as far as `SHARE` of its
-    /// acceleration brings it, and closes up at the largest speed from which as much stops it there.
+    /// A joint that can be there is. Else it takes the other's velocity, as far as the first of the `shares` of its
+    /// acceleration brings it, and closes up at the largest speed from which the second stops it there.
     #[inline]
-    fn pursue(&mut self, from: &[f64; N], to: &[f64; N], room: &Room<N>) -> bool {
+    fn pursue(&mut self, from: &[f64; N], to: &[f64; N], room: &Room<N>, shares: (f64, f64)) -> bool {
         let period = self.bounds.period();
         let mut velocities = [0.0; N];
         let mut level = true;
@@ -487,6 +497,7 @@ impl<const N: usize> Follower<N> {
             velocities[joint] = v;
             level &= v >= room.least[joint] && v <= room.most[joint];
         }
+        self.level = level;
         if level {
             self.q = *to;
             self.v = velocities;
@@ -495,12 +506,12 @@ impl<const N: usize> Follower<N> {
         }
         for joint in 0..N {
             let speed = self.bounds.limits().velocity[joint];
-            let acceleration = SHARE * self.bounds.acceleration()[joint];
-            let change = acceleration * period;
+            let acceleration = self.bounds.acceleration()[joint];
+            let change = shares.0 * acceleration * period;
             let pursued = ((to[joint] - from[joint]) / period).clamp(-speed, speed);
             self.feed[joint] += (pursued - self.feed[joint]).clamp(-change, change);
             let distance = from[joint] - self.q[joint];
-            let closing = stoppable(distance.abs(), acceleration, period).copysign(distance);
+            let closing = stoppable(distance.abs(), shares.1 * acceleration, period).copysign(distance);
             let v = (self.feed[joint] + closing)
                 .max(room.least[joint])
                 .min(room.most[joint]);

@@ -29,11 +29,13 @@ const BEND: f64 = 0.1;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Aim<const N: usize> {
     pub(crate) q: [f64; N],
-    /// What was left before the last step.
-    pub(crate) residual: Residual,
+    /// What the last step leaves to first order.
+    pub(crate) left: Residual,
     /// Where the arm was bent when it last reached its target.
     bent: [f64; N],
     sides: [Side; N],
+    /// Whether the last step was damped.
+    strained: bool,
 }
 
 impl<const N: usize> Aim<N> {
@@ -46,9 +48,10 @@ impl<const N: usize> Aim<N> {
         }
         Aim {
             q,
-            residual: Residual::default(),
+            left: Residual::default(),
             bent,
             sides: [Side::Free; N],
+            strained: false,
         }
     }
 
@@ -74,13 +77,20 @@ impl<const N: usize> Aim<N> {
             most[joint] = (limits.upper[joint] - self.q[joint]).min(STEP);
         }
         let mut wanted = task.approach(&at, target, &free);
-        let mut step = wanted.programme.solve(&least, &most, &mut self.sides);
-        if beside(&at.jacobian, &step) > SECOND * period * period {
+        let mut step = [0.0; N];
+        // One that strained a tick ago and is still far off will again.
+        let mut strained = self.strained && wanted.residual.position > REACHED * 10.0;
+        if !strained {
+            step = wanted.programme.solve(&least, &most, &mut self.sides);
+            strained = beside(&at.jacobian, &step) > SECOND * period * period;
+        }
+        if strained {
             wanted.damp(&at.jacobian, &bent);
             step = wanted.programme.solve(&least, &most, &mut self.sides);
         }
-        self.residual = wanted.residual;
-        let good = wanted.residual.position < REACHED;
+        self.strained = strained;
+        self.left = wanted.left(&at.jacobian, &step);
+        let good = self.left.position < REACHED;
         for joint in 0..N {
             self.q[joint] += step[joint];
             if good {

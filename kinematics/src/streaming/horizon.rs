@@ -407,12 +407,12 @@ fn rate<const N: usize>(
 
 /// The largest square of the speed at `from` from which `to` can be passed within its own.
 ///
-/// `q″` at both ends is that of the cubic between them. For each square `y` at `to`, that at `from`
-/// is bounded by two lines a joint and end; of a few `y` the best is taken, which is never too much.
+/// `q″` is that of the cubic between them. For each square `y` at `to`, that at `from` is bounded by
+/// two lines a joint and place; of a few `y` the best is taken, which is never too much.
 #[inline]
 fn ceiling<const N: usize>(bounds: &Bounds<N>, from: &Knot<N>, to: &Knot<N>) -> f64 {
     let h = to.along - from.along;
-    let (mut here, mut there) = ([[0.0; 2]; N], [[0.0; 2]; N]);
+    let (mut here, mut there) = ([[0.0; 3]; N], [[0.0; 3]; N]);
     for joint in 0..N {
         let scale = 1.0 / (ACCELERATION * bounds.acceleration()[joint]);
         let chord = (to.q[joint] - from.q[joint]) / h;
@@ -421,18 +421,20 @@ fn ceiling<const N: usize>(bounds: &Bounds<N>, from: &Knot<N>, to: &Knot<N>) -> 
             (6.0 * chord - 4.0 * a - 2.0 * b) / h,
             (4.0 * b + 2.0 * a - 6.0 * chord) / h,
         );
-        // |q″x + q′(y − x) / 2h| ≤ a, at either end with its own.
+        // |q″x + q′(y − x) / 2h| ≤ a, at either end and halfway with what holds there.
+        let half = 0.5 * (b - a) / h;
+        let mid = (1.5 * chord - 0.25 * (a + b)) / (2.0 * h);
         let (a, b) = (a / (2.0 * h), b / (2.0 * h));
-        here[joint] = [scale * (out - a), scale * -b];
-        there[joint] = [scale * a, scale * (into + b)];
+        here[joint] = [out - a, half - mid, -b].map(|it| scale * it);
+        there[joint] = [a, half + mid, into + b].map(|it| scale * it);
     }
     let mut best = 0.0f64;
     for share in [1.0, 0.9, 0.7, 0.5, 0.25, 0.0] {
         let y = share * to.ceiling;
         let (mut least, mut most) = (0.0f64, from.cap);
         for joint in 0..N {
-            for end in 0..2 {
-                let (x, rest) = (here[joint][end], there[joint][end] * y);
+            for (x, y_share) in here[joint].iter().zip(&there[joint]) {
+                let (x, rest) = (*x, y_share * y);
                 if x.abs() > 1e-12 {
                     let (one, other) = ((1.0 - rest) / x, (-1.0 - rest) / x);
                     least = least.max(one.min(other));

@@ -60,11 +60,31 @@ pub(crate) struct Wanted<const N: usize> {
     pub(crate) programme: Programme<N>,
     /// What it is to mend.
     pub(crate) residual: Residual,
-    /// The same, the linear part as far as a step is made for it.
+    /// The same, as far as a step is made for it.
     linear: Vector3<f64>,
+    angular: Vector3<f64>,
+    task: Task,
 }
 
 impl<const N: usize> Wanted<N> {
+    /// What is left after `step`, to first order.
+    #[inline]
+    pub(crate) fn left(&self, jacobian: &Jacobian<N>, step: &[f64; N]) -> Residual {
+        let (mut linear, mut angular) = (self.linear, self.angular);
+        for joint in 0..N {
+            let c = column(jacobian, joint).map(|entry| entry * step[joint]);
+            linear -= Vector3::new(c[0], c[1], c[2]);
+            angular -= Vector3::new(c[3], c[4], c[5]);
+        }
+        Residual {
+            position: linear.norm(),
+            angle: match self.task {
+                Task::Pose => angular.norm(),
+                Task::Position => 0.0,
+            },
+        }
+    }
+
     /// Damps for what remains, `bent` being the way (radians or metres) to where the arm was well
     /// bent: see the module.
     #[inline]
@@ -126,6 +146,8 @@ impl Task {
             programme,
             residual,
             linear,
+            angular,
+            task: self,
         }
     }
 

@@ -165,8 +165,11 @@ fn a_target_out_of_reach_is_pointed_at_with_the_arm_outstretched() {
         run.tick(|follower| follower.track(&target));
     }
     assert_limits(&run);
-    let nearest = run.tool().translation.normalize();
-    assert!((nearest - target.translation.normalize()).norm() < 0.05);
+    // The nearest that it can be is on the line from its shoulder.
+    let shoulder = Vector3::new(0.0, 0.0, 0.1625);
+    let off = (run.tool().translation - shoulder).normalize()
+        - (target.translation - shoulder).normalize();
+    assert!(off.norm() < 0.1, "{off}");
     // Not quite straight, so as to know the branch.
     let bend = run.follower.positions()[2];
     assert!(bend > 1e-3 && bend < 0.1, "{bend}");
@@ -384,12 +387,14 @@ proptest! {
 
     #[test]
     fn a_target_that_moves_within_the_limits_is_followed_without_delay(
-        start in prop::array::uniform6(0.5..1.2f64),
+        away in prop::array::uniform6(-0.3..0.3f64),
         direction in prop::array::uniform3(-1.0..1.0f64),
         period in prop::sample::select(&PERIODS),
     ) {
         let direction = Vector3::from(direction);
         prop_assume!(direction.norm() > 0.1);
+        let mut start = UR5E;
+        start.iter_mut().zip(away).for_each(|(start, away)| *start += away);
         let mut run = Run::new(ur5e(), ACCELERATION, period, start);
         let begin = run.tool();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
