@@ -32,6 +32,8 @@ const STEPS: u32 = 8;
 const ARRIVED: f64 = 1e-5;
 /// What may be left then, metres and radians.
 const NEAR: (f64, f64) = (2e-5, 1e-4);
+/// How far the tool may be from the path halfway between knots, metres and radians.
+const MIDWAY: (f64, f64) = (5e-6, 5e-5);
 /// Bounds renewed in one tick.
 const SWEEP: usize = 4;
 /// Shares of the speed and acceleration limits that are planned with; the rest is for what happens
@@ -265,6 +267,14 @@ impl<const N: usize> Horizon<N> {
             }
             let rate = rate(ground, &at.jacobian, &place.tangent, &draft.q);
             self.push(ground.bounds, draft.along, draft.q, rate);
+            let midway = 0.5 * (last.along + draft.along);
+            let way = ground.chain.pose(&self.at(midway)).way_to(&path.at(midway).pose);
+            let apart = way.fixed_rows::<3>(0).norm();
+            if apart > MIDWAY.0 || !(whole || way.fixed_rows::<3>(3).norm() < MIDWAY.1) {
+                self.len -= 1;
+                self.shorten(ground.bounds.period());
+                return;
+            }
             self.added += 1;
             self.draft = None;
             let wider = self.spacing * (STRIDE / stride.max(0.5 * STRIDE));
