@@ -34,6 +34,10 @@ const ARRIVED: f64 = 1e-5;
 const NEAR: (f64, f64) = (2e-5, 1e-4);
 /// How far the tool may be from the path halfway between knots, metres and radians.
 const MIDWAY: (f64, f64) = (5e-6, 5e-5);
+/// The largest change of the joints' rates between knots, as a share of the largest rate, unless
+/// the joints move less than the second there, radians or metres.
+const ROUGH: f64 = 0.25;
+const SMALL: f64 = 0.005;
 /// Bounds renewed in one tick.
 const SWEEP: usize = 4;
 /// Shares of the speed and acceleration limits that are planned with; the rest is for what happens
@@ -270,7 +274,13 @@ impl<const N: usize> Horizon<N> {
             let midway = 0.5 * (last.along + draft.along);
             let way = ground.chain.pose(&self.at(midway)).way_to(&path.at(midway).pose);
             let apart = way.fixed_rows::<3>(0).norm();
-            if apart > MIDWAY.0 || !(whole || way.fixed_rows::<3>(3).norm() < MIDWAY.1) {
+            let (mut change, mut largest) = (0.0f64, 0.0f64);
+            for joint in 0..N {
+                change = change.max((rate[joint] - last.rate[joint]).abs());
+                largest = largest.max(rate[joint].abs()).max(last.rate[joint].abs());
+            }
+            let rough = change > ROUGH * largest && stride > SMALL;
+            if rough || apart > MIDWAY.0 || !(whole || way.fixed_rows::<3>(3).norm() < MIDWAY.1) {
                 self.len -= 1;
                 self.shorten(ground.bounds.period());
                 return;

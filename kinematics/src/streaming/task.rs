@@ -31,7 +31,7 @@ const RADIAN: f64 = 0.5;
 const POSTURE: f64 = 1e-5;
 /// Where an error remains, the share of the way back to the posture that balances it: an arm that
 /// reaches in vain stays bent by about this share of the bend it had, and so knows its branch.
-const RESERVE: f64 = 0.01;
+const RESERVE: f64 = 0.002;
 /// Longest error that a step is made for, metres and radians.
 const LONGEST: (f64, f64) = (0.3, 1.0);
 
