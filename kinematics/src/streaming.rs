@@ -30,7 +30,7 @@ use nalgebra::Vector6;
 use crate::chain::Chain;
 use crate::frame::Frame;
 use crate::model::Model;
-use aim::Aim;
+use aim::{Aim, Search};
 use bounds::{Bounds, Room, stoppable};
 use horizon::{Ground, Horizon, Sight};
 pub use path::{Path, Waypoint};
@@ -280,7 +280,7 @@ impl<const N: usize> Follower<N> {
         self.horizon.clear();
         self.share = 0.0;
         let level = self.approach(target);
-        let near = self.aim.left.position <= BEYOND;
+        let near = self.aim.left().position <= BEYOND;
         let course = match (level, near) {
             (true, true) => Course::Kept,
             (_, false) => Course::Beyond,
@@ -306,12 +306,12 @@ impl<const N: usize> Follower<N> {
             }
             let level = self.approach(&place.pose);
             let still = (0..N).all(|joint| self.v[joint] * self.bounds.period() < 1e-9);
-            if level && still && self.aim.left.position < AT_PATH {
+            if level && still && self.aim.left().position < AT_PATH {
                 let mut horizon = self.horizon;
                 horizon.begin(&self.ground(), path, self.along, &self.q);
                 self.horizon = horizon;
             }
-            let course = if level && still && self.aim.left.position > BEYOND {
+            let course = if level && still && self.aim.left().position > BEYOND {
                 Course::Blocked
             } else {
                 Course::Behind
@@ -388,8 +388,7 @@ impl<const N: usize> Follower<N> {
         self.along = along;
         self.share = share;
         self.horizon.pass(along);
-        self.aim.q = to;
-        self.aim.left = Residual::default();
+        self.aim.set(to);
         let near = end - along < 1e-9;
         let course = match self.horizon.sight() {
             Sight::End if near => Course::Done,
@@ -448,7 +447,7 @@ impl<const N: usize> Follower<N> {
             velocities: self.v,
             share,
             course,
-            residual: self.aim.left,
+            residual: self.aim.left(),
         }
     }
 
@@ -462,24 +461,23 @@ impl<const N: usize> Follower<N> {
             self.q[joint] += v * self.bounds.period();
         }
         self.feed = self.v;
-        self.aim.q = self.bounds.limits().clamp(&self.q);
-        self.aim.left = Residual::default();
+        self.aim.set(self.bounds.limits().clamp(&self.q));
     }
 
     /// A step of the aim towards `target` and one of the arm after it.
     #[inline]
     fn approach(&mut self, target: &Frame) -> bool {
-        let from = self.aim.q;
-        self.aim.step(
-            &self.chain,
-            self.bounds.limits(),
-            self.task,
-            target,
-            &self.posture,
-            self.bounds.period(),
-        );
+        let from = *self.aim.joints();
+        let search = Search {
+            chain: &self.chain,
+            limits: self.bounds.limits(),
+            task: self.task,
+            posture: &self.posture,
+            period: self.bounds.period(),
+        };
+        self.aim.step(&search, target);
         let room = self.bounds.room(&self.q, &self.v);
-        let to = self.aim.q;
+        let to = *self.aim.joints();
         self.pursue(&from, &to, &room, AFTER_TARGET)
     }
 

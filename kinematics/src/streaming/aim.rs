@@ -3,12 +3,16 @@
 //! Owns a configuration that takes one Newton step a tick towards the target, inside the position
 //! limits and bound to its branch: where the target is out of reach it stays as near as it can, and
 //! comes back with it. Never decides how fast the arm follows.
+//!
+//! Out of reach the nearest place may be a dead end: against joint limits, or bent over backward. So
+//! once a target is lost a scout goes out again and again from where it was last reached, and where
+//! it finds much the better place, the arm goes there: back to the branch that it was on.
 
 use crate::chain::Chain;
 use crate::frame::Frame;
 use crate::model::Limits;
-use crate::streaming::programme::Side;
 use crate::streaming::PULL;
+use crate::streaming::programme::Side;
 use crate::streaming::task::{Residual, Task, beside};
 
 /// The second order of a step up to which it is not damped, metres a second squared: that of an arm
@@ -18,24 +22,50 @@ const SECOND: f64 = 4.0;
 const STEP: f64 = 0.2;
 /// A target this near is reached, metres.
 const REACHED: f64 = 1e-4;
-/// The share of the way to the present joints that the memory of a good bend goes in one tick, a
-/// second.
+/// The share of the way to the present joints that the memory of a good bend goes in a second.
 const FORGET: f64 = 1.0;
 /// How far the bend that is begun with is from the start, so that an arm that starts stretched is
 /// on a branch, radians or metres.
 const BEND: f64 = 0.1;
+/// Steps of the scout before it is sent out anew.
+const ERRAND: u32 = 40;
+/// Errands without a better place after which the one held is kept.
+const ERRANDS: u32 = 10;
+/// A place is better when what is left there, squared, is this share of what is left here.
+const BETTER: f64 = 0.25;
+
+/// What a search goes by.
+pub(crate) struct Search<'a, const N: usize> {
+    pub(crate) chain: &'a Chain<N>,
+    pub(crate) limits: &'a Limits<N>,
+    pub(crate) task: Task,
+    pub(crate) posture: &'a [f64; N],
+    pub(crate) period: f64,
+}
+
+/// A configuration on its way to a target.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Seeker<const N: usize> {
+    q: [f64; N],
+    /// What the last step leaves to first order.
+    left: Residual,
+    /// Whether the last step was damped.
+    strained: bool,
+    sides: [Side; N],
+}
 
 /// Where the joints ought to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Aim<const N: usize> {
-    pub(crate) q: [f64; N],
-    /// What the last step leaves to first order.
-    pub(crate) left: Residual,
-    /// Where the arm was bent when it last reached its target.
+    main: Seeker<N>,
+    scout: Seeker<N>,
+    /// Steps that the scout has made since the target was lost or last strained for; `None` while
+    /// it is not lost.
+    lost: Option<u32>,
+    /// Where the target was last reached.
+    home: [f64; N],
+    /// The same, as it was in the long run.
     bent: [f64; N],
-    sides: [Side; N],
-    /// Whether the last step was damped.
-    strained: bool,
 }
 
 impl<const N: usize> Aim<N> {
@@ -46,56 +76,109 @@ impl<const N: usize> Aim<N> {
             let up = limits.upper[joint] - q[joint];
             bent[joint] += if up > BEND { BEND } else { -BEND };
         }
+        let main = Seeker::at(q);
         Aim {
-            q,
-            left: Residual::default(),
+            main,
+            scout: main,
+            lost: None,
+            home: q,
             bent,
-            sides: [Side::Free; N],
-            strained: false,
         }
     }
 
-    /// One step towards `target`; joints that the task leaves free go to `posture`.
+    /// The joints, inside the limits.
+    pub(crate) fn joints(&self) -> &[f64; N] {
+        &self.main.q
+    }
+
+    /// What of the target is out of reach.
+    pub(crate) fn left(&self) -> Residual {
+        self.main.left
+    }
+
+    /// The arm was led to `q` otherwise.
+    pub(crate) fn set(&mut self, q: [f64; N]) {
+        self.main.q = q;
+        self.main.left = Residual::default();
+        self.main.strained = false;
+        self.lost = None;
+        self.home = q;
+    }
+
+    /// One step towards `target`.
     #[inline]
-    pub(crate) fn step(
-        &mut self,
-        chain: &Chain<N>,
-        limits: &Limits<N>,
-        task: Task,
-        target: &Frame,
-        posture: &[f64; N],
-        period: f64,
-    ) {
-        let pull = PULL * period;
-        let at = chain.linearise(&self.q);
-        let (mut free, mut bent) = ([0.0; N], [0.0; N]);
+    pub(crate) fn step(&mut self, search: &Search<'_, N>, target: &Frame) {
+        self.main.step(search, target, &self.bent);
+        let strained = self.main.strained;
+        if let Some(steps) = self.lost {
+            self.seek(search, target, if strained { steps % ERRAND } else { steps });
+        } else if strained {
+            self.lost = Some(0);
+        } else {
+            self.home = self.main.q;
+            if self.main.left.position < REACHED {
+                for joint in 0..N {
+                    let way = self.home[joint] - self.bent[joint];
+                    self.bent[joint] += FORGET * search.period * way;
+                }
+            }
+        }
+    }
+
+    /// A step of the scout, the one after `steps`.
+    fn seek(&mut self, search: &Search<'_, N>, target: &Frame, steps: u32) {
+        if steps.is_multiple_of(ERRAND) {
+            self.scout = Seeker::at(self.home);
+        }
+        self.scout.step(search, target, &self.bent);
+        let arrived = !self.scout.strained && self.scout.left.position < REACHED;
+        if arrived && self.scout.left.square() < BETTER * self.main.left.square() - 1e-9 {
+            self.main = self.scout;
+        }
+        self.lost = (steps < ERRAND * ERRANDS).then_some(steps + 1);
+    }
+}
+
+impl<const N: usize> Seeker<N> {
+    fn at(q: [f64; N]) -> Seeker<N> {
+        Seeker {
+            q,
+            left: Residual::default(),
+            strained: false,
+            sides: [Side::Free; N],
+        }
+    }
+
+    /// One step towards `target`; joints that the task leaves free go to the posture.
+    #[inline]
+    fn step(&mut self, search: &Search<'_, N>, target: &Frame, bent: &[f64; N]) {
+        let at = search.chain.linearise(&self.q);
+        let limits = search.limits;
+        let (mut free, mut back) = ([0.0; N], [0.0; N]);
         let (mut least, mut most) = ([0.0; N], [0.0; N]);
         for joint in 0..N {
-            free[joint] = pull * (posture[joint] - self.q[joint]);
-            bent[joint] = self.bent[joint] - self.q[joint];
-            least[joint] = (limits.lower[joint] - self.q[joint]).max(-STEP);
-            most[joint] = (limits.upper[joint] - self.q[joint]).min(STEP);
+            let q = self.q[joint];
+            free[joint] = PULL * search.period * (search.posture[joint] - q);
+            back[joint] = bent[joint] - q;
+            least[joint] = (limits.lower[joint] - q).max(-STEP);
+            most[joint] = (limits.upper[joint] - q).min(STEP);
         }
-        let mut wanted = task.approach(&at, target, &free);
+        let mut wanted = search.task.approach(&at, target, &free);
         let mut step = [0.0; N];
         // One that strained a tick ago and is still far off will again.
-        let mut strained = self.strained && wanted.residual.position > REACHED * 10.0;
-        if !strained {
+        self.strained &= wanted.residual.position > 10.0 * REACHED;
+        if !self.strained {
             step = wanted.programme.solve(&least, &most, &mut self.sides);
-            strained = beside(&at.jacobian, &step) > SECOND * period * period;
+            let second = beside(&at.jacobian, &step);
+            self.strained = second > SECOND * search.period * search.period;
         }
-        if strained {
-            wanted.damp(&at.jacobian, &bent);
+        if self.strained {
+            wanted.damp(&at.jacobian, &back);
             step = wanted.programme.solve(&least, &most, &mut self.sides);
         }
-        self.strained = strained;
         self.left = wanted.left(&at.jacobian, &step);
-        let good = self.left.position < REACHED;
         for joint in 0..N {
             self.q[joint] += step[joint];
-            if good {
-                self.bent[joint] += FORGET * period * (self.q[joint] - self.bent[joint]);
-            }
         }
     }
 }

@@ -54,6 +54,13 @@ pub struct Residual {
     pub angle: f64,
 }
 
+impl Residual {
+    /// Squared, as the rows are weighted.
+    pub(crate) fn square(&self) -> f64 {
+        (METRE * self.position).powi(2) + self.angle.powi(2)
+    }
+}
+
 /// A step to make.
 pub(crate) struct Wanted<const N: usize> {
     /// Its programme over the joints' motion.
