@@ -19,8 +19,10 @@
 //! Real time: no allocation, lock, log or clock; a fixed bound on the work of a tick.
 
 mod aim;
+mod answer;
 mod bounds;
 mod horizon;
+mod knot;
 mod path;
 mod programme;
 mod task;
@@ -31,6 +33,7 @@ use crate::chain::Chain;
 use crate::frame::Frame;
 use crate::model::Model;
 use aim::{Aim, Search};
+pub use answer::{Course, FollowerError, Step};
 use bounds::{Bounds, Room, stoppable};
 use horizon::{Ground, Horizon, Sight};
 pub use path::{Path, Waypoint};
@@ -55,79 +58,6 @@ const AHEAD: f64 = 0.02;
 const BEYOND: f64 = 5e-5;
 /// A path is begun on when the tool is this near to it, metres.
 const AT_PATH: f64 = 2e-6;
-
-/// Why there is no follower.
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-pub enum FollowerError {
-    /// Too short or too long.
-    #[error("a tick of {seconds} s is outside 0.0001 to 0.1 s; choose one inside")]
-    Period {
-        /// As given.
-        seconds: f64,
-    },
-    /// Not a number above zero.
-    #[error("joint {joint}: {what} is {value}; give a finite number above zero")]
-    Limit {
-        /// Index, base first.
-        joint: usize,
-        /// Which limit.
-        what: &'static str,
-        /// As given.
-        value: f64,
-    },
-    /// Upside down, or none.
-    #[error("joint {joint}: position limits {lower} to {upper} hold nothing; give the lower first")]
-    Range {
-        /// Index, base first.
-        joint: usize,
-        /// As given.
-        lower: f64,
-        /// As given.
-        upper: f64,
-    },
-    /// Not finite.
-    #[error("joint {joint}: starts at {position} with velocity {velocity}; give finite numbers")]
-    Start {
-        /// Index, base first.
-        joint: usize,
-        /// As given.
-        position: f64,
-        /// As given.
-        velocity: f64,
-    },
-}
-
-/// How the arm fares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Course {
-    /// It does what is asked, at the speed that is told.
-    Kept,
-    /// It is on its way, held back by its limits.
-    Behind,
-    /// The target is out of reach: the arm is, or goes, as near as it can.
-    Beyond,
-    /// The path can't be followed farther than where it stands, or comes to stand.
-    Blocked,
-    /// The path is at its end.
-    Done,
-    /// It brakes: it was told to, or what it was asked is not a number.
-    Braking,
-}
-
-/// One tick.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Step<const N: usize> {
-    /// Where the joints are to be, radians or metres, base first.
-    pub positions: [f64; N],
-    /// How fast they go there: the way since the last tick over its period.
-    pub velocities: [f64; N],
-    /// The share of the asked speed that is kept: of a path or a twist, 0 to 1.
-    pub share: f64,
-    /// How it fares.
-    pub course: Course,
-    /// What of the target is out of the arm's reach, as far as it is known; zero on a path.
-    pub residual: Residual,
-}
 
 /// Follows with `N` joints.
 #[derive(Debug, Clone, PartialEq)]
@@ -486,7 +416,13 @@ impl<const N: usize> Follower<N> {
     /// A joint that can be there is. Else it takes the other's velocity, as far as the first of the `shares` of its
     /// acceleration brings it, and closes up at the largest speed from which the second stops it there.
     #[inline]
-    fn pursue(&mut self, from: &[f64; N], to: &[f64; N], room: &Room<N>, shares: (f64, f64)) -> bool {
+    fn pursue(
+        &mut self,
+        from: &[f64; N],
+        to: &[f64; N],
+        room: &Room<N>,
+        shares: (f64, f64),
+    ) -> bool {
         let period = self.bounds.period();
         let mut velocities = [0.0; N];
         let mut level = true;
@@ -509,7 +445,8 @@ impl<const N: usize> Follower<N> {
             let pursued = ((to[joint] - from[joint]) / period).clamp(-speed, speed);
             self.feed[joint] += (pursued - self.feed[joint]).clamp(-change, change);
             let distance = from[joint] - self.q[joint];
-            let closing = stoppable(distance.abs(), shares.1 * acceleration, period).copysign(distance);
+            let closing =
+                stoppable(distance.abs(), shares.1 * acceleration, period).copysign(distance);
             let v = (self.feed[joint] + closing)
                 .max(room.least[joint])
                 .min(room.most[joint]);
@@ -525,7 +462,10 @@ impl<const N: usize> Follower<N> {
 fn shares<const N: usize>(room: &Room<N>, off: &[f64; N], rate: &[f64; N]) -> (f64, f64) {
     let (mut least, mut most) = (0.0f64, f64::INFINITY);
     for joint in 0..N {
-        let (low, high) = (room.least[joint] - off[joint], room.most[joint] - off[joint]);
+        let (low, high) = (
+            room.least[joint] - off[joint],
+            room.most[joint] - off[joint],
+        );
         if rate[joint].abs() > 1e-12 {
             let inverse = 1.0 / rate[joint];
             let (one, other) = (low * inverse, high * inverse);
@@ -537,6 +477,3 @@ fn shares<const N: usize>(room: &Room<N>, off: &[f64; N], rate: &[f64; N]) -> (f
     }
     (least, most)
 }
-
-#[cfg(test)]
-mod tests;

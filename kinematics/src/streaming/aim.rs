@@ -5,8 +5,9 @@
 //! comes back with it. Never decides how fast the arm follows.
 //!
 //! Out of reach the nearest place may be a dead end: against joint limits, or bent over backward. So
-//! once a target is lost a scout goes out again and again from where it was last reached, and where
-//! it finds much the better place, the arm goes there: back to the branch that it was on.
+//! once a target is lost a scout goes out again and again from where it was last reached, from where
+//! the arm was in the long run, and from its posture, and where it finds much the better place, the
+//! arm goes there: back to the branch that it was on.
 
 use crate::chain::Chain;
 use crate::frame::Frame;
@@ -18,6 +19,10 @@ use crate::streaming::task::{Residual, Task, beside};
 /// The second order of a step up to which it is not damped, metres a second squared: that of an arm
 /// a metre long whose joints turn at 3 rad/s.
 const SECOND: f64 = 4.0;
+/// How much of that a step may have at most: a longer one is shortened.
+const STRAIN: f64 = 4.0;
+/// The same for the scout, metres, which no arm follows.
+const LEAP: f64 = 0.004;
 /// A joint's largest step in one tick, radians or metres.
 const STEP: f64 = 0.2;
 /// A target this near is reached, metres.
@@ -29,8 +34,11 @@ const FORGET: f64 = 1.0;
 const BEND: f64 = 0.1;
 /// Steps of the scout before it is sent out anew.
 const ERRAND: u32 = 40;
-/// Errands without a better place after which the one held is kept.
-const ERRANDS: u32 = 10;
+/// How long errands may find no better place before the one held is kept, seconds.
+const PATIENCE: f64 = 5.0;
+/// What is left is as little as it was when it is no more than this many times as much, squared, or
+/// this much.
+const AS_BEFORE: (f64, f64) = (2.0, 1e-6);
 /// A place is better when what is left there, squared, is this share of what is left here.
 const BETTER: f64 = 0.25;
 
@@ -59,11 +67,12 @@ struct Seeker<const N: usize> {
 pub(crate) struct Aim<const N: usize> {
     main: Seeker<N>,
     scout: Seeker<N>,
-    /// Steps that the scout has made since the target was lost or last strained for; `None` while
-    /// it is not lost.
+    /// Steps that the scout has made since the target was lost or was last out of reach; `None`
+    /// while it is not lost.
     lost: Option<u32>,
-    /// Where the target was last reached.
+    /// Where the target was last reached, and what was left there, squared.
     home: [f64; N],
+    left_at_home: f64,
     /// The same, as it was in the long run.
     bent: [f64; N],
 }
@@ -82,6 +91,7 @@ impl<const N: usize> Aim<N> {
             scout: main,
             lost: None,
             home: q,
+            left_at_home: 0.0,
             bent,
         }
     }
@@ -103,20 +113,22 @@ impl<const N: usize> Aim<N> {
         self.main.strained = false;
         self.lost = None;
         self.home = q;
+        self.left_at_home = 0.0;
     }
 
     /// One step towards `target`.
     #[inline]
     pub(crate) fn step(&mut self, search: &Search<'_, N>, target: &Frame) {
-        self.main.step(search, target, &self.bent);
-        let strained = self.main.strained;
-        if let Some(steps) = self.lost {
-            self.seek(search, target, if strained { steps % ERRAND } else { steps });
-        } else if strained {
-            self.lost = Some(0);
-        } else {
-            self.home = self.main.q;
-            if self.main.left.position < REACHED {
+        let longest = STRAIN * SECOND * search.period * search.period;
+        self.main.step(search, target, &self.bent, longest);
+        let left = self.main.left;
+        let reached = !self.main.strained && left.position < REACHED;
+        match self.lost {
+            Some(steps) => self.seek(search, target, steps, reached),
+            None if !reached => self.lost = Some(0),
+            None => {
+                self.home = self.main.q;
+                self.left_at_home = left.square();
                 for joint in 0..N {
                     let way = self.home[joint] - self.bent[joint];
                     self.bent[joint] += FORGET * search.period * way;
@@ -126,16 +138,29 @@ impl<const N: usize> Aim<N> {
     }
 
     /// A step of the scout, the one after `steps`.
-    fn seek(&mut self, search: &Search<'_, N>, target: &Frame, steps: u32) {
+    fn seek(&mut self, search: &Search<'_, N>, target: &Frame, steps: u32, reached: bool) {
         if steps.is_multiple_of(ERRAND) {
-            self.scout = Seeker::at(self.home);
+            self.scout = Seeker::at(match (steps / ERRAND) % 3 {
+                0 => self.home,
+                1 => self.bent,
+                _ => *search.posture,
+            });
         }
-        self.scout.step(search, target, &self.bent);
+        self.scout.step(search, target, &self.bent, LEAP);
         let arrived = !self.scout.strained && self.scout.left.position < REACHED;
         if arrived && self.scout.left.square() < BETTER * self.main.left.square() - 1e-9 {
             self.main = self.scout;
         }
-        self.lost = (steps < ERRAND * ERRANDS).then_some(steps + 1);
+        let (times, least) = AS_BEFORE;
+        let back = self.main.left.square() <= times * self.left_at_home + least;
+        // Out of reach there is no end to patience.
+        let next = if reached {
+            steps + 1
+        } else {
+            (steps + 1) % (3 * ERRAND)
+        };
+        let patient = f64::from(next) * search.period < PATIENCE;
+        self.lost = (patient && !(reached && back)).then_some(next);
     }
 }
 
@@ -149,9 +174,10 @@ impl<const N: usize> Seeker<N> {
         }
     }
 
-    /// One step towards `target`; joints that the task leaves free go to the posture.
+    /// One step towards `target`, its second order at most `longest` metres; joints that the task
+    /// leaves free go to the posture.
     #[inline]
-    fn step(&mut self, search: &Search<'_, N>, target: &Frame, bent: &[f64; N]) {
+    fn step(&mut self, search: &Search<'_, N>, target: &Frame, bent: &[f64; N], longest: f64) {
         let at = search.chain.linearise(&self.q);
         let limits = search.limits;
         let (mut free, mut back) = ([0.0; N], [0.0; N]);
@@ -177,8 +203,14 @@ impl<const N: usize> Seeker<N> {
             step = wanted.programme.solve(&least, &most, &mut self.sides);
         }
         self.left = wanted.left(&at.jacobian, &step);
+        let share = if self.strained {
+            let second = beside(&at.jacobian, &step);
+            (longest / second.max(longest)).sqrt()
+        } else {
+            1.0
+        };
         for joint in 0..N {
-            self.q[joint] += step[joint];
+            self.q[joint] += share * step[joint];
         }
     }
 }

@@ -3,19 +3,12 @@
 //! Owns knots: places of the path with the joints that reach them, on the branch that the arm is
 //! on. They are solved one Newton step a tick, each from the one before, so that the arm never
 //! jumps to another branch, and closer together where the joints move far. Never moves the arm.
-//!
-//! **How fast.** With `s` the speed along the path and `x = s²`, `u = ṡ`, the joints move with
-//! `q̇ = q′s` and `q̈ = q″x + q′u`, and between knots `h` apart `u = (x₁ − x₀) / 2h` (Bobrow,
-//! Dubowsky and Gibson 1985). The largest `x₀` from which every later knot can still be passed
-//! within the limits is found from the far end backward, as by Pham and Pham (TOPP-RA, 2018): at
-//! the last knot known the arm must be able to stop, so nothing that comes into sight can surprise
-//! it. Standing still is always allowed, hence no bound is ever empty, and every `x` below the
-//! largest is safe as well. A longer view only raises the bounds, so they are renewed in place.
 
 use nalgebra::Vector6;
 
 use crate::chain::Chain;
 use crate::streaming::bounds::Bounds;
+use crate::streaming::knot::{Knot, ceiling};
 use crate::streaming::path::Path;
 use crate::streaming::programme::{Factors, Side};
 use crate::streaming::task::Task;
@@ -40,25 +33,8 @@ const ROUGH: f64 = 0.25;
 const SMALL: f64 = 0.005;
 /// Bounds renewed in one tick.
 const SWEEP: usize = 4;
-/// Shares of the speed and acceleration limits that are planned with; the rest is for what happens
-/// between knots.
-const SPEED: f64 = 0.97;
-const ACCELERATION: f64 = 0.9;
 /// The shortest distance of knots, in ticks, before the path counts as blocked.
 const SHORTEST: f64 = 0.02;
-
-/// A place on the path.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Knot<const N: usize> {
-    along: f64,
-    q: [f64; N],
-    /// The joints' change with the parameter.
-    rate: [f64; N],
-    /// The largest square of the speed that the joints' speed limits allow.
-    cap: f64,
-    /// The largest from which all that follows can be passed.
-    ceiling: f64,
-}
 
 /// A knot being solved.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -179,22 +155,11 @@ impl<const N: usize> Horizon<N> {
         let tangent = path.at(along).tangent;
         let jacobian = ground.chain.linearise(q).jacobian;
         let rate = rate(ground, &jacobian, &tangent, q);
-        self.push(ground.bounds, along, *q, rate);
+        self.push(Knot::new(ground.bounds, along, *q, rate));
     }
 
-    fn push(&mut self, bounds: &Bounds<N>, along: f64, q: [f64; N], rate: [f64; N]) {
-        let mut cap = 1.0f64;
-        for joint in 0..N {
-            let most = SPEED * bounds.limits().velocity[joint];
-            cap = cap.min((most / rate[joint]).powi(2));
-        }
-        *self.knot_mut(self.len) = Knot {
-            along,
-            q,
-            rate,
-            cap,
-            ceiling: 0.0,
-        };
+    fn push(&mut self, knot: Knot<N>) {
+        *self.knot_mut(self.len) = knot;
         self.len += 1;
     }
 
@@ -263,16 +228,19 @@ impl<const N: usize> Horizon<N> {
         draft.steps += 1;
         if longest < ARRIVED {
             let whole = ground.task == Task::Position || N < 6;
-            let near = wanted.residual.position < NEAR.0
-                && (whole || wanted.residual.angle < NEAR.1);
+            let near =
+                wanted.residual.position < NEAR.0 && (whole || wanted.residual.angle < NEAR.1);
             if !near || stride > 2.0 * STRIDE {
                 self.shorten(ground.bounds.period());
                 return;
             }
             let rate = rate(ground, &at.jacobian, &place.tangent, &draft.q);
-            self.push(ground.bounds, draft.along, draft.q, rate);
+            self.push(Knot::new(ground.bounds, draft.along, draft.q, rate));
             let midway = 0.5 * (last.along + draft.along);
-            let way = ground.chain.pose(&self.at(midway)).way_to(&path.at(midway).pose);
+            let way = ground
+                .chain
+                .pose(&self.at(midway))
+                .way_to(&path.at(midway).pose);
             let apart = way.fixed_rows::<3>(0).norm();
             let (mut change, mut largest) = (0.0f64, 0.0f64);
             for joint in 0..N {
@@ -383,8 +351,9 @@ impl<const N: usize> Horizon<N> {
         for joint in 0..N {
             let chord = (to.q[joint] - from.q[joint]) / h;
             let (a, b) = (from.rate[joint], to.rate[joint]);
-            rate[joint] =
-                a * (1.0 - t) * (1.0 - 3.0 * t) + b * t * (3.0 * t - 2.0) + 6.0 * chord * t * (1.0 - t);
+            rate[joint] = a * (1.0 - t) * (1.0 - 3.0 * t)
+                + b * t * (3.0 * t - 2.0)
+                + 6.0 * chord * t * (1.0 - t);
         }
         rate
     }
@@ -423,53 +392,4 @@ fn rate<const N: usize>(
     }
     let programme = ground.task.tangent(jacobian, tangent, &free, 0.0);
     Factors::of(&programme.hessian).solve(&programme.linear)
-}
-
-/// The largest square of the speed at `from` from which `to` can be passed within its own.
-///
-/// `q″` is that of the cubic between them. For each square `y` at `to`, that at `from` is bounded by
-/// two lines a joint and place; of a few `y` the best is taken, which is never too much.
-#[inline]
-fn ceiling<const N: usize>(bounds: &Bounds<N>, from: &Knot<N>, to: &Knot<N>) -> f64 {
-    let h = to.along - from.along;
-    let (mut here, mut there) = ([[0.0; 3]; N], [[0.0; 3]; N]);
-    for joint in 0..N {
-        let scale = 1.0 / (ACCELERATION * bounds.acceleration()[joint]);
-        let chord = (to.q[joint] - from.q[joint]) / h;
-        let (a, b) = (from.rate[joint], to.rate[joint]);
-        let (out, into) = (
-            (6.0 * chord - 4.0 * a - 2.0 * b) / h,
-            (4.0 * b + 2.0 * a - 6.0 * chord) / h,
-        );
-        // |q″x + q′(y − x) / 2h| ≤ a, at either end and halfway with what holds there.
-        let half = 0.5 * (b - a) / h;
-        let mid = (1.5 * chord - 0.25 * (a + b)) / (2.0 * h);
-        let (a, b) = (a / (2.0 * h), b / (2.0 * h));
-        here[joint] = [out - a, half - mid, -b].map(|it| scale * it);
-        there[joint] = [a, half + mid, into + b].map(|it| scale * it);
-    }
-    let mut best = 0.0f64;
-    for share in [1.0, 0.9, 0.7, 0.5, 0.25, 0.0] {
-        let y = share * to.ceiling;
-        let (mut least, mut most) = (0.0f64, from.cap);
-        for joint in 0..N {
-            for (x, y_share) in here[joint].iter().zip(&there[joint]) {
-                let (x, rest) = (*x, y_share * y);
-                if x.abs() > 1e-12 {
-                    let (one, other) = ((1.0 - rest) / x, (-1.0 - rest) / x);
-                    least = least.max(one.min(other));
-                    most = most.min(one.max(other));
-                } else if rest.abs() > 1.0 {
-                    most = -1.0;
-                }
-            }
-        }
-        if least <= most && most > best {
-            best = most;
-        }
-        if best >= from.cap || (share < 1.0 && most < best && least <= most) {
-            break;
-        }
-    }
-    best
 }

@@ -31,7 +31,8 @@ const RADIAN: f64 = 0.5;
 const POSTURE: f64 = 1e-5;
 /// Where an error remains, the share of the way back to the posture that balances it: an arm that
 /// reaches in vain stays bent by about this share of the bend it had, and so knows its branch.
-const RESERVE: f64 = 0.002;
+/// It is less where the error is less than the second, metres.
+const RESERVE: (f64, f64) = (0.002, 0.001);
 /// Longest error that a step is made for, metres and radians.
 const LONGEST: (f64, f64) = (0.3, 1.0);
 
@@ -97,10 +98,11 @@ impl<const N: usize> Wanted<N> {
     #[inline]
     pub(crate) fn damp(&mut self, jacobian: &Jacobian<N>, bent: &[f64; N]) {
         let damping = bend(jacobian, &self.linear);
+        let reserve = RESERVE.0 * (self.residual.position / RESERVE.1).min(1.0);
         for joint in 0..N {
             let damping = METRE * METRE * damping[joint];
             self.programme.hessian[joint][joint] += damping;
-            self.programme.linear[joint] += damping * RESERVE * bent[joint];
+            self.programme.linear[joint] += damping * reserve * bent[joint];
         }
     }
 }

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(unreachable_pub, reason = "modules of a test")]
-#![allow(clippy::disallowed_methods, reason = "the scenes are timed where they are measured")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the scenes are timed where they are measured"
+)]
 
 mod robots;
 mod scenes;
