@@ -291,7 +291,8 @@ impl<const N: usize> Follower<N> {
         for _ in 0..TRIES {
             let (least, most) = shares(&room, &off, &rate);
             share = if least > most {
-                0.5 * (least + most)
+                // The least that is wrong: the nearest to what it was.
+                self.share.clamp(most, least)
             } else {
                 let edge = EDGE * (most.min(2.0) - least).max(0.0);
                 let slowest = if least > 0.0 { least + edge } else { 0.0 };

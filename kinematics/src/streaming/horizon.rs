@@ -31,10 +31,12 @@ const MIDWAY: (f64, f64) = (5e-6, 5e-5);
 /// the joints move less than the second there, radians or metres.
 const ROUGH: f64 = 0.25;
 const SMALL: f64 = 0.005;
+/// How far the rate of the way between knots may be from the mean of theirs, as a share of the largest.
+const BULGE: f64 = 0.4;
 /// Bounds renewed in one tick.
 const SWEEP: usize = 4;
 /// The shortest distance of knots, in ticks, before the path counts as blocked.
-const SHORTEST: f64 = 0.02;
+const SHORTEST: f64 = 0.001;
 
 /// A knot being solved.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -236,18 +238,13 @@ impl<const N: usize> Horizon<N> {
             }
             let rate = rate(ground, &at.jacobian, &place.tangent, &draft.q);
             self.push(Knot::new(ground.bounds, draft.along, draft.q, rate));
+            let rough = self.rough(stride);
             let midway = 0.5 * (last.along + draft.along);
             let way = ground
                 .chain
                 .pose(&self.at(midway))
                 .way_to(&path.at(midway).pose);
             let apart = way.fixed_rows::<3>(0).norm();
-            let (mut change, mut largest) = (0.0f64, 0.0f64);
-            for joint in 0..N {
-                change = change.max((rate[joint] - last.rate[joint]).abs());
-                largest = largest.max(rate[joint].abs()).max(last.rate[joint].abs());
-            }
-            let rough = change > ROUGH * largest && stride > SMALL;
             if rough || apart > MIDWAY.0 || !(whole || way.fixed_rows::<3>(3).norm() < MIDWAY.1) {
                 self.len -= 1;
                 self.shorten(ground.bounds.period());
@@ -262,6 +259,30 @@ impl<const N: usize> Horizon<N> {
         } else {
             self.draft = Some(draft);
         }
+    }
+
+    /// Whether the last two knots say too little of what is between them.
+    fn rough(&mut self, stride: f64) -> bool {
+        let (from, to) = (*self.knot(self.len - 2), *self.knot(self.len - 1));
+        let h = to.along - from.along;
+        let (mut change, mut bulge, mut largest) = (0.0f64, 0.0f64, 0.0f64);
+        for joint in 0..N {
+            let (a, b) = (from.rate[joint], to.rate[joint]);
+            let chord = (to.q[joint] - from.q[joint]) / h;
+            change = change.max((b - a).abs());
+            bulge = bulge.max((2.0 * chord - a - b).abs());
+            largest = largest.max(a.abs()).max(b.abs()).max(chord.abs());
+        }
+        let wild = bulge > BULGE * largest;
+        if wild && self.len == 2 {
+            // A path out of a singularity: the rate where the arm stands is that of the way.
+            for joint in 0..N {
+                let chord = (to.q[joint] - from.q[joint]) / h;
+                self.knot_mut(0).rate[joint] = 2.0 * chord - to.rate[joint];
+            }
+            return stride > SMALL;
+        }
+        wild || (change > ROUGH * largest && stride > SMALL)
     }
 
     /// The next knot, foretold.
