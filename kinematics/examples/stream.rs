@@ -3,8 +3,16 @@
 //!
 //! `cargo run --release -p surehand-kinematics --example stream`
 
-#![allow(clippy::unwrap_used, reason = "a measuring program may end with an error")]
-#![allow(clippy::print_stdout, clippy::disallowed_methods, missing_docs, dead_code, reason = "it measures and prints")]
+#![allow(clippy::unwrap_used, reason = "a trial may end in a panic")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "ticks are timed where they are measured"
+)]
+#![allow(
+    unreachable_pub,
+    dead_code,
+    reason = "modules shared by tests and measuring program"
+)]
 
 #[path = "../tests/streaming/robots.rs"]
 mod robots;
@@ -24,7 +32,13 @@ fn main() {
         "", "error mm", "back mm", "speed", "accel", "beyond", "slowest", "s", "µs p50", "p99.9"
     );
     for period in [0.001, 0.005] {
-        circles("so101", robots::so101(), SO101, Some(Vector3::new(0.0388353, 0.0, 0.0)), period);
+        circles(
+            "so101",
+            robots::so101(),
+            SO101,
+            Some(Vector3::new(0.0388353, 0.0, 0.0)),
+            period,
+        );
         circles("ur5e", robots::ur5e(), UR5E, None, period);
         circles("panda", robots::panda(), PANDA, None, period);
         for closest in [0.027, 0.005, 0.1] {
@@ -32,7 +46,10 @@ fn main() {
             let (line, start) = fly_by(&model.chain, closest, 19.5, 0.15);
             let mut run = Run::new(model, ACCELERATION, period, start);
             let done = run.follow(&line, 30.0);
-            let name = format!("ur5e fly-by {closest}{}", if done { "" } else { " (stuck)" });
+            let name = format!(
+                "ur5e fly-by {closest}{}",
+                if done { "" } else { " (stuck)" }
+            );
             print(&name, &run, 0.0, period);
         }
         reaches("so101", robots::so101(), SO101, period);

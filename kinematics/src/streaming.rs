@@ -17,6 +17,26 @@
 //! starts outside its position limits comes back gently and never goes farther out.
 //!
 //! Real time: no allocation, lock, log or clock; a fixed bound on the work of a tick.
+//!
+//! ```
+//! use surehand_kinematics::{Description, streaming::{Course, Follower}};
+//!
+//! # let urdf = include_str!("../tests/wild.urdf");
+//! let arm = Description::read("arm.urdf", urdf, "base", "tip")?;
+//! let model = arm.model::<7>().ok_or("another number of joints")?;
+//! let start = [0.1; 7];
+//! let mut follower = Follower::new(&model, [20.0; 7], 0.001, start)?;
+//! let mut target = model.chain.pose(&start);
+//! target.translation.z += 0.001;
+//! while follower.track(&target).course != Course::Kept {}
+//! assert!((model.chain.pose(&follower.positions()).translation - target.translation).norm() < 1e-6);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![expect(
+    clippy::needless_range_loop,
+    reason = "arrays with an entry a joint are walked together"
+)]
 
 mod aim;
 mod answer;
@@ -97,7 +117,7 @@ impl<const N: usize> Follower<N> {
         let limits = &model.limits;
         for joint in 0..N {
             let (lower, upper) = (limits.lower[joint], limits.upper[joint]);
-            if !(lower < upper) {
+            if lower.partial_cmp(&upper) != Some(std::cmp::Ordering::Less) {
                 return Err(FollowerError::Range {
                     joint,
                     lower,

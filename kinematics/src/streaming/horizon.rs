@@ -92,7 +92,6 @@ impl<const N: usize> Horizon<N> {
         for joint in 0..N {
             stop = stop.max(bounds.limits().velocity[joint] / bounds.acceleration()[joint]);
         }
-        #[expect(clippy::cast_precision_loss, reason = "a small number")]
         let widest = (VIEW * stop / KNOTS as f64).max(3.0 * bounds.period());
         Horizon {
             knots: [Knot {

@@ -1,10 +1,14 @@
 //! The follower on arms of five, six and seven joints: limits, paths, singularities, reach.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-#![allow(unreachable_pub, reason = "modules of a test")]
+#![allow(clippy::unwrap_used, reason = "a trial may end in a panic")]
 #![allow(
     clippy::disallowed_methods,
-    reason = "the scenes are timed where they are measured"
+    reason = "ticks are timed where they are measured"
+)]
+#![allow(
+    unreachable_pub,
+    dead_code,
+    reason = "modules shared by tests and measuring program"
 )]
 
 mod robots;
@@ -315,7 +319,6 @@ impl Dice {
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
         let share = (self.0 >> 11) as f64 / (1u64 << 53) as f64;
         2.0 * share - 1.0
     }
@@ -365,6 +368,41 @@ fn no_limit_is_broken_by_a_million_ticks_of_anything() {
     storm(panda(), PANDA, 300_000, 3);
 }
 
+/// From anywhere, out of the workspace in any direction while turning, and back.
+fn from_anywhere<const N: usize>(model: &Model<N>, seed: u64) {
+    let mut dice = Dice(seed);
+    for case in 0..40 {
+        let (lower, upper) = (model.limits.lower, model.limits.upper);
+        let start = std::array::from_fn(|joint| {
+            let (lower, upper) = (lower[joint].max(-2.0), upper[joint].min(2.0));
+            0.5 * (lower + upper) + 0.4 * dice.roll() * (upper - lower)
+        });
+        let mut run = Run::new(model.clone(), ACCELERATION, 0.001, start);
+        let begin = run.tool();
+        let direction = Vector3::from_fn(|_, _| dice.roll()).normalize();
+        let turn = Vector3::from_fn(|_, _| dice.roll()) * f64::from(case % 2);
+        for tick in 0..5000 {
+            let share = (f64::from(tick) / 3000.0).min(1.0);
+            let way = 0.5 - 0.5 * (std::f64::consts::TAU * share).cos();
+            let mut target = begin;
+            target.translation += direction * (1.2 * way);
+            target.rotation = Rotation3::new(turn * way).into_inner() * target.rotation;
+            run.tick(|follower| follower.track(&target));
+        }
+        assert_limits(&run);
+        let off = run.tool().way_to(&begin);
+        assert!(off.fixed_rows::<3>(0).norm() < 1e-4, "{case}: {off}");
+        assert!(off.fixed_rows::<3>(3).norm() < 1e-3, "{case}: {off}");
+    }
+}
+
+#[test]
+fn whatever_way_a_target_leaves_the_workspace_the_arm_is_back_with_it() {
+    from_anywhere(&so101(), 4);
+    from_anywhere(&ur5e(), 5);
+    from_anywhere(&panda(), 6);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -402,7 +440,6 @@ proptest! {
         start.iter_mut().zip(away).for_each(|(start, away)| *start += away);
         let mut run = Run::new(ur5e(), ACCELERATION, period, start);
         let begin = run.tool();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
         let ticks = (2.0 / period) as u32;
         for tick in 0..ticks {
             let way = 0.05 - 0.05 * (f64::from(tick) * period * 3.0).cos();

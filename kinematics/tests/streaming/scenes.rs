@@ -94,16 +94,6 @@ impl<const N: usize> Run<N> {
             if middle < 0.25 {
                 self.figures.slowest = self.figures.slowest.min(step.share);
             }
-            if std::env::var_os("SHOW").is_some() {
-                eprintln!(
-                    "{:.4} {:.5} {:.3} {:?} {:.6}",
-                    self.figures.seconds,
-                    self.follower.along(),
-                    step.share,
-                    step.course,
-                    off * 1e3
-                );
-            }
             if step.course == Course::Done {
                 return true;
             }
@@ -219,11 +209,6 @@ pub fn fly_by(chain: &Chain<6>, closest: f64, speed: f64, half: f64) -> (Line, [
 pub fn reach_out<const N: usize>(run: &mut Run<N>, distance: f64, seconds: f64, times: u32) -> f64 {
     let start = run.tool();
     let mut worst = 0.0f64;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a count"
-    )]
     let period = run.period;
     let ticks = |seconds: f64| (seconds / period).round() as u32;
     let (out, wait) = (ticks(seconds), ticks(1.0));
@@ -240,19 +225,6 @@ pub fn reach_out<const N: usize>(run: &mut Run<N>, distance: f64, seconds: f64, 
             run.tick(|follower| follower.track(&target));
             let off = run.tool().way_to(&target);
             run.figures.error = run.figures.error.max(off.fixed_rows::<3>(0).norm());
-            if std::env::var_os("SHOW").is_some()
-                && (tick > out - ticks(0.5))
-                && tick % ticks(0.05) == 0
-            {
-                let st = run.follower.clone().track(&target);
-                eprintln!(
-                    "{time} {tick} {:.5} {:?} {:?} {:?}",
-                    off.fixed_rows::<3>(0).norm() * 1e3,
-                    st.course,
-                    st.residual,
-                    st.positions
-                );
-            }
             if tick == out + wait {
                 worst = worst.max(off.fixed_rows::<3>(0).norm());
             }
