@@ -19,7 +19,7 @@ mod robots;
 #[path = "../tests/streaming/scenes.rs"]
 mod scenes;
 
-use nalgebra::Vector3;
+use nalgebra::{Vector3, Vector6};
 use scenes::{Circle, Figures, Run, fly_by, reach_out};
 use surehand_kinematics::Model;
 
@@ -28,7 +28,7 @@ const ACCELERATION: f64 = 20.0;
 
 fn main() {
     println!(
-        "{:<28} {:>9} {:>9} {:>6} {:>6} {:>8} {:>7} {:>6} {:>7} {:>7}",
+        "{:<38} {:>9} {:>9} {:>6} {:>6} {:>8} {:>7} {:>6} {:>7} {:>7}",
         "", "error mm", "back mm", "speed", "accel", "beyond", "slowest", "s", "µs p50", "p99.9"
     );
     for period in [0.001, 0.005] {
@@ -52,6 +52,14 @@ fn main() {
             );
             print(&name, &run, 0.0, period);
         }
+        let model = robots::ur5e();
+        let (line, start) = fly_by(&model.chain, 0.027, 19.5, 0.15);
+        let mut run = Run::new(model, ACCELERATION, period, start);
+        run.track(&line, 0.3, line.seconds);
+        print("ur5e fly-by in its own time", &run, 0.0, period);
+        twists("so101", robots::so101(), SO101, period);
+        twists("ur5e", robots::ur5e(), UR5E, period);
+        twists("panda", robots::panda(), PANDA, period);
         reaches("so101", robots::so101(), SO101, period);
         reaches("ur5e", robots::ur5e(), UR5E, period);
         reaches("panda", robots::panda(), PANDA, period);
@@ -78,8 +86,30 @@ fn circles<const N: usize>(
         about,
     };
     let done = run.follow(&circle, 30.0);
-    let name = format!("{name} circle{}", if done { "" } else { " (stuck)" });
-    print(&name, &run, 0.0, period);
+    let title = format!("{name} circle{}", if done { "" } else { " (stuck)" });
+    print(&title, &run, 0.0, period);
+    let mut run = Run::new(run.model, ACCELERATION, period, start);
+    run.track(&circle, 0.5, 6.0);
+    print(&format!("{name} circle in its own time"), &run, 0.0, period);
+}
+
+/// Twists that turn round a direction of their own twice a second.
+fn twists<const N: usize>(name: &str, model: Model<N>, start: [f64; N], period: f64) {
+    let mut run = Run::new(model, ACCELERATION, period, start);
+    while run.figures.seconds < 40.0 {
+        let phase = 12.0 * run.figures.seconds;
+        let slow = run.figures.seconds.sin();
+        let twist = Vector6::new(
+            phase.sin(),
+            phase.cos(),
+            slow,
+            slow,
+            phase.cos(),
+            phase.sin(),
+        );
+        run.tick(|follower| follower.jog(&(twist * 0.3)));
+    }
+    print(&format!("{name} twists"), &run, 0.0, period);
 }
 
 fn reaches<const N: usize>(name: &str, model: Model<N>, start: [f64; N], period: f64) {
@@ -102,7 +132,7 @@ fn print<const N: usize>(name: &str, run: &Run<N>, back: f64, period: f64) {
     times.sort_unstable();
     let at = |share: usize| times[(times.len() - 1) * share / 1000] as f64 * 1e-3;
     println!(
-        "{:<28} {:>9.5} {:>9.5} {:>6.3} {:>6.3} {:>8.1e} {:>7.3} {:>6.2} {:>7.2} {:>7.2}",
+        "{:<38} {:>9.5} {:>9.5} {:>6.3} {:>6.3} {:>8.1e} {:>7.3} {:>6.2} {:>7.2} {:>7.2}",
         format!("{name} {:.0} Hz", 1.0 / period),
         error * 1e3,
         back * 1e3,

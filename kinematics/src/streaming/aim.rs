@@ -70,6 +70,8 @@ pub(crate) struct Aim<const N: usize> {
     /// Steps that the scout has made since the target was lost or was last out of reach; `None`
     /// while it is not lost.
     lost: Option<u32>,
+    /// Whether the scout rests in the next tick: it goes every other one.
+    rests: bool,
     /// Where the target was last reached, and what was left there, squared.
     home: [f64; N],
     left_at_home: f64,
@@ -90,6 +92,7 @@ impl<const N: usize> Aim<N> {
             main,
             scout: main,
             lost: None,
+            rests: false,
             home: q,
             left_at_home: 0.0,
             bent,
@@ -124,7 +127,11 @@ impl<const N: usize> Aim<N> {
         let left = self.main.left;
         let reached = !self.main.strained && left.position < REACHED;
         match self.lost {
-            Some(steps) => self.seek(search, target, steps, reached),
+            Some(_) if self.rests => self.rests = false,
+            Some(steps) => {
+                self.rests = true;
+                self.seek(search, target, steps, reached);
+            }
             None if !reached => self.lost = Some(0),
             None => {
                 self.home = self.main.q;

@@ -33,6 +33,8 @@ const ROUGH: f64 = 0.25;
 const SMALL: f64 = 0.005;
 /// How far the rate of the way between knots may be from the mean of theirs, as a share of the largest.
 const BULGE: f64 = 0.4;
+/// What is left of a path that is at its end, in ticks.
+const LEAST: f64 = 1e-6;
 /// Bounds renewed in one tick.
 const SWEEP: usize = 4;
 /// The shortest distance of knots, in ticks, before the path counts as blocked.
@@ -198,7 +200,7 @@ impl<const N: usize> Horizon<N> {
             Some(draft) => draft,
             None => self.draft(&last, path.end()),
         };
-        if draft.along <= last.along {
+        if draft.along <= last.along + LEAST * ground.bounds.period() {
             self.sight = Sight::End;
             return;
         }
@@ -286,7 +288,13 @@ impl<const N: usize> Horizon<N> {
 
     /// The next knot, foretold.
     fn draft(&self, last: &Knot<N>, end: f64) -> Draft<N> {
-        let step = self.spacing.min(end - last.along);
+        let rest = end - last.along;
+        // No sliver of a path is left for the last knot.
+        let (step, along) = if rest < 1.2 * self.spacing {
+            (rest, end)
+        } else {
+            (self.spacing, last.along + self.spacing)
+        };
         let before = if self.len > 1 {
             *self.knot(self.len - 2)
         } else {
@@ -298,11 +306,7 @@ impl<const N: usize> Horizon<N> {
             let bend = (last.rate[joint] - before.rate[joint]) / between;
             q[joint] += step * (last.rate[joint] + 0.5 * step * bend);
         }
-        Draft {
-            along: last.along + step,
-            q,
-            steps: 0,
-        }
+        Draft { along, q, steps: 0 }
     }
 
     fn shorten(&mut self, period: f64) {

@@ -83,6 +83,18 @@ impl<const N: usize> Run<N> {
         self.model.chain.pose(&self.q)
     }
 
+    /// After the poses of `path` in their own time, for `seconds`; errors count from `from` on.
+    pub fn track(&mut self, path: &impl Path, from: f64, seconds: f64) {
+        while self.figures.seconds < seconds {
+            let target = path.at(self.figures.seconds + self.period).pose;
+            self.tick(|follower| follower.track(&target));
+            let off = self.tool().way_to(&target).fixed_rows::<3>(0).norm();
+            if self.figures.seconds > from {
+                self.figures.error = self.figures.error.max(off);
+            }
+        }
+    }
+
     /// Along the whole of `path`; `false` when it does not get to its end in `longest` seconds.
     pub fn follow(&mut self, path: &impl Path, longest: f64) -> bool {
         while self.figures.seconds < longest {
