@@ -365,6 +365,9 @@ impl<const N: usize> Follower<N> {
         }
         let programme = self.task.tangent(&jacobian, twist, &free, AHEAD);
         let rate = Factors::of(&programme.hessian).solve(&programme.linear);
+        if !rate.iter().all(|rate| rate.is_finite()) {
+            return self.brake();
+        }
         let (least, most) = shares(&room, &[0.0; N], &rate);
         let (share, velocities) = if least <= most {
             let share = most.min(1.0);

@@ -209,6 +209,11 @@ impl<const N: usize> Seeker<N> {
             wanted.damp(&at.jacobian, &back);
             step = wanted.programme.solve(&least, &most, &mut self.sides);
         }
+        if !step.iter().all(|way| way.is_finite()) {
+            // A target beyond what can be reckoned with, or turned by what is no rotation.
+            self.left = Residual::BEYOND_RECKONING;
+            return;
+        }
         self.left = wanted.left(&at.jacobian, &step);
         let share = if self.strained {
             let second = beside(&at.jacobian, &step);

@@ -146,7 +146,8 @@ impl<const N: usize> Horizon<N> {
         &mut self.knots[(self.first + index) % KNOTS]
     }
 
-    /// Begins at `along` with joints `q` that reach it.
+    /// Begins at `along` with joints `q` that reach it; not where the path has no tangent that can
+    /// be reckoned with.
     pub(crate) fn begin(
         &mut self,
         ground: &Ground<'_, N>,
@@ -158,7 +159,9 @@ impl<const N: usize> Horizon<N> {
         let tangent = path.at(along).tangent;
         let jacobian = ground.chain.linearise(q).jacobian;
         let rate = rate(ground, &jacobian, &tangent, q);
-        self.push(Knot::new(ground.bounds, along, *q, rate));
+        if rate.iter().all(|rate| rate.is_finite()) {
+            self.push(Knot::new(ground.bounds, along, *q, rate));
+        }
     }
 
     fn push(&mut self, knot: Knot<N>) {
@@ -222,6 +225,10 @@ impl<const N: usize> Horizon<N> {
             most[joint] = (limits.upper[joint] - draft.q[joint]).max(0.0);
         }
         let step = wanted.programme.solve(&least, &most, &mut self.sides);
+        if !step.iter().all(|way| way.is_finite()) {
+            self.shorten(ground.bounds.period());
+            return;
+        }
         let (mut longest, mut stride) = (0.0f64, 0.0f64);
         for joint in 0..N {
             draft.q[joint] += step[joint];
@@ -238,6 +245,10 @@ impl<const N: usize> Horizon<N> {
                 return;
             }
             let rate = rate(ground, &at.jacobian, &place.tangent, &draft.q);
+            if !rate.iter().all(|rate| rate.is_finite()) {
+                self.shorten(ground.bounds.period());
+                return;
+            }
             self.push(Knot::new(ground.bounds, draft.along, draft.q, rate));
             let rough = self.rough(stride);
             let midway = 0.5 * (last.along + draft.along);

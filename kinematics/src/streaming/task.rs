@@ -56,6 +56,12 @@ pub struct Residual {
 }
 
 impl Residual {
+    /// No number says it.
+    pub(crate) const BEYOND_RECKONING: Residual = Residual {
+        position: f64::INFINITY,
+        angle: f64::INFINITY,
+    };
+
     /// Squared, as the rows are weighted.
     pub(crate) fn square(&self) -> f64 {
         (METRE * self.position).powi(2) + self.angle.powi(2)

@@ -348,12 +348,22 @@ fn storm<const N: usize>(model: Model<N>, start: [f64; N], ticks: usize, seed: u
         let mut done = 0;
         while done < ticks / 2 {
             let length = 1 + (100.0 * dice.roll().abs().powi(3)) as usize;
-            let size = 10f64.powf(2.0 * dice.roll());
+            let far = if dice.roll() > 0.95 { 150.0 } else { 1.0 };
+            let size = 10f64.powf(2.0 * far * dice.roll());
             let twist = Vector6::from_fn(|_, _| size * dice.roll());
             let mut target = run.tool();
             target.translation += Vector3::from_fn(|_, _| size * dice.roll());
             let turn = Vector3::from_fn(|_, _| 3.0 * dice.roll());
             target.rotation = Rotation3::new(turn).into_inner() * target.rotation;
+            if dice.roll() > 0.97 {
+                target.rotation *= size;
+            }
+            let line = Line {
+                start: run.tool(),
+                velocity: Vector3::from_fn(|_, _| size * dice.roll()),
+                seconds: 1.0,
+            };
+            run.follower.begin(0.0);
             let kind = dice.roll();
             for tick in 0..length {
                 let sign = if tick % 7 < 3 { 1.0 } else { -1.0 };
@@ -362,8 +372,10 @@ fn storm<const N: usize>(model: Model<N>, start: [f64; N], ticks: usize, seed: u
                         follower.jog(&twist)
                     } else if kind < 0.0 {
                         follower.jog(&(twist * sign))
-                    } else if kind < 0.9 {
+                    } else if kind < 0.5 {
                         follower.track(&target)
+                    } else if kind < 0.9 {
+                        follower.follow(&line, 1.0)
                     } else if kind < 0.95 {
                         follower.jog(&(twist * f64::NAN))
                     } else {

@@ -64,6 +64,7 @@ impl<const N: usize> Run<N> {
         self.figures.times.push(before.elapsed());
         self.figures.seconds += self.period;
         let limits = &self.model.limits;
+        assert!(step.positions.iter().all(|q| q.is_finite()));
         for joint in 0..N {
             let v = (step.positions[joint] - self.q[joint]) / self.period;
             let change = (v - self.v[joint]).abs() / self.period;
