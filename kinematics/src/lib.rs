@@ -15,6 +15,7 @@ pub mod description;
 pub mod frame;
 pub mod global;
 pub mod model;
+pub mod streaming;
 pub mod task;
 
 pub use chain::{Chain, Driver, Jacobian, Joint, Linearised, Motion};
