@@ -178,6 +178,12 @@ pub fn now() -> MonoTime {
     read(ClockId::Monotonic)
 }
 
+/// How long the calling thread has had a processor.
+#[must_use]
+pub fn thread_time() -> MonoTime {
+    read(ClockId::ThreadCPUTime)
+}
+
 /// For how long this machine has been suspended since it was booted, nanoseconds: [`now`] stands
 /// still meanwhile, and everything would seem to have gone on.
 #[must_use]

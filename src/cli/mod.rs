@@ -10,6 +10,7 @@ mod check;
 mod demo;
 mod guard;
 mod hold;
+mod ik;
 mod lock;
 mod log;
 mod operator;
@@ -114,6 +115,8 @@ enum Command {
     Log(log::Args),
     /// How punctual this machine is: lateness, bus, inverse kinematics, inference.
     Bench(bench::Args),
+    /// Joints for a table of poses, as CSV: the kinematics as a tool of its own.
+    Ik(ik::Args),
     /// What a running controller does, and why it stands.
     Status,
     /// Stop the arm now: decelerate, hold, latch.
@@ -159,6 +162,7 @@ pub fn main() -> ExitCode {
         Command::Lock(args) => lock::run(&args, cli.json),
         Command::Log(args) => log::run(&args, socket, cli.json),
         Command::Bench(args) => bench::run(&args, cli.json),
+        Command::Ik(args) => ik::run(&args, cli.json),
         Command::Status => status::run(socket, cli.json),
         Command::Estop => operator::stop(socket, cli.json),
         Command::Reset => operator::ask(socket, operator::Verb::Reset, cli.json),
