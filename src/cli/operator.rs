@@ -15,6 +15,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How often a stop is said.
 const STOP_TRIES: u32 = 3;
 
+/// A reset wants every servo read in the very tick that takes it: for one lost reply it is asked
+/// again, this often in all.
+const RESET_TRIES: u32 = 5;
+/// Between two of them: ticks at any rate.
+const RESET_PAUSE: Duration = Duration::from_millis(60);
+
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Verb<'a> {
@@ -51,8 +57,7 @@ pub(super) fn ask(socket: Option<&Path>, verb: Verb<'_>, json: bool) -> Outcome 
             "the controller stops the arm and ends; it holds, or is parked where the cell says so",
         ),
     };
-    guard.send(&ToGuard::Request(request));
-    match guard.receive() {
+    match guard.answer(request) {
         Some(FromGuard::Done(_)) => Ok(tell(request, done, json)),
         Some(FromGuard::Refused(refusal)) => {
             let name = format!("{request:?}").to_lowercase();
@@ -144,6 +149,22 @@ impl Guard {
                 refusal.text(&Names::NONE)
             ))),
             _ => Err(no_answer()),
+        }
+    }
+
+    /// What the controller answers to `request`.
+    fn answer(&mut self, request: Request) -> Option<FromGuard> {
+        let mut tries = 1;
+        loop {
+            self.send(&ToGuard::Request(request));
+            let answer = self.receive();
+            let again = request == Request::Reset
+                && matches!(answer, Some(FromGuard::Refused(Refusal::CausePresent)));
+            if !again || tries == RESET_TRIES {
+                return answer;
+            }
+            tries += 1;
+            std::thread::sleep(RESET_PAUSE);
         }
     }
 
