@@ -15,27 +15,16 @@ const HOURS: &str = "1.0";
 const SEED: &str = "11";
 
 /// What the core and the campaign are made of.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 9] = [
     "src/arm",
-    "src/bus",
+    "src/bus/feetech",
+    "src/bus/transaction",
+    "src/bus/transaction.rs",
     "src/control",
-    "src/guard",
+    "src/guard/pace.rs",
     "src/messages",
     "src/messages.rs",
     "src/units.rs",
-];
-/// The crates they need, of those the whole controller needs.
-const CRATES: [&str; 10] = [
-    "heapless",
-    "k",
-    "nalgebra",
-    "postcard",
-    "rsruckig",
-    "rustix",
-    "serde",
-    "serde_json",
-    "thiserror",
-    "urdf-rs",
 ];
 const LIB: &str = "#![allow(dead_code, missing_docs, unreachable_pub, unused_imports)]
 pub mod arm;
@@ -72,8 +61,8 @@ const BUGS: [Bug; 9] = [
     Bug {
         name: "nothing is stopped before",
         file: "src/control/limiter.rs",
-        right: "least.is_none_or(|least| before.may_stop_with(&least, around))",
-        wrong: "least.is_none_or(|_| true)",
+        right: "way.is_none_or(|way| before.may_stop_along(&way, around))",
+        wrong: "way.is_none_or(|_| true)",
     },
     Bug {
         name: "a link may get too fast in a stop",
@@ -142,8 +131,31 @@ impl Nursery {
         }
         write(&nursery.tree.join("src/lib.rs"), LIB);
         let manifest = fs::read_to_string(nursery.root.join("Cargo.toml")).unwrap();
-        write(&nursery.tree.join("Cargo.toml"), &lean(&manifest));
+        let sources: Vec<String> = SOURCES
+            .iter()
+            .flat_map(|source| nursery.texts(source))
+            .collect();
+        let needed = |name: &str| {
+            let path = format!("{}::", name.replace('-', "_"));
+            sources.iter().any(|text| mentions(text, &path))
+        };
+        write(&nursery.tree.join("Cargo.toml"), &lean(&manifest, needed));
         nursery
+    }
+
+    /// What is written in a file, or in all files of a folder.
+    fn texts(&self, path: &str) -> Vec<String> {
+        let from = self.root.join(path);
+        if !from.is_dir() {
+            return vec![fs::read_to_string(from).unwrap()];
+        }
+        let entries = fs::read_dir(from).unwrap();
+        entries
+            .flat_map(|entry| {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                self.texts(&format!("{path}/{name}"))
+            })
+            .collect()
     }
 
     /// Copies a file or a folder, but leaves alone what is the same: nothing is built twice.
@@ -176,16 +188,20 @@ impl Nursery {
             .unwrap()
     }
 
-    /// What the campaign says of the tree with `bug` in it.
-    fn plant(&self, bug: &Bug) -> Output {
-        let path = self.tree.join(bug.file);
-        let right = fs::read_to_string(&path).unwrap();
-        let fits = right.matches(bug.right).count();
+    fn must_fit(&self, bug: &Bug) {
+        let text = fs::read_to_string(self.tree.join(bug.file)).unwrap();
+        let fits = text.matches(bug.right).count();
         assert_eq!(
             fits, 1,
             "the patch for \"{}\" no longer fits {}: its text is there {fits} times",
             bug.name, bug.file
         );
+    }
+
+    /// What the campaign says of the tree with `bug` in it.
+    fn plant(&self, bug: &Bug) -> Output {
+        let path = self.tree.join(bug.file);
+        let right = fs::read_to_string(&path).unwrap();
         write(&path, &right.replace(bug.right, bug.wrong));
         let outcome = self.judge();
         write(&path, &right);
@@ -201,8 +217,16 @@ fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
 }
 
-/// The workspace's manifest without what the core does not need.
-fn lean(manifest: &str) -> String {
+/// Whether `text` has the path `path`, and not just a longer name that ends like it.
+fn mentions(text: &str, path: &str) -> bool {
+    text.match_indices(path).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        before.is_none_or(|letter| !letter.is_alphanumeric() && letter != '_' && letter != ':')
+    })
+}
+
+/// The workspace's manifest without the crates that are not `needed`.
+fn lean(manifest: &str, needed: impl Fn(&str) -> bool) -> String {
     let mut section = "";
     let mut text = String::new();
     for line in manifest.lines() {
@@ -211,7 +235,7 @@ fn lean(manifest: &str) -> String {
         }
         let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
         let kept = match section {
-            "[dependencies]" => line.starts_with('[') || CRATES.contains(&name),
+            "[dependencies]" => line.starts_with('[') || needed(name),
             "[dev-dependencies]" | "[profile.dev.package.surehand-sim]" => false,
             "[workspace]" => !line.starts_with("default-members"),
             _ => true,
@@ -230,6 +254,9 @@ fn lean(manifest: &str) -> String {
 #[ignore = "builds the core ten times: `cargo test -p surehand-campaign --test mutants -- --ignored`"]
 fn every_planted_bug_is_found() {
     let nursery = Nursery::new();
+    for bug in &BUGS {
+        nursery.must_fit(bug);
+    }
     let sound = nursery.judge();
     let said = String::from_utf8_lossy(&sound.stdout);
     assert!(sound.status.success(), "without a bug:\n{said}");
