@@ -1,15 +1,18 @@
 //! Processes that die, freeze, are held up or deprived: rows 1 to 16, but for what is only struck
 //! and measured.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use rustix::process::Signal;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::common::braking::QUICK;
-use crate::common::motion::{STOPPING, moving, settle};
+use crate::common::motion::{STOPPING, first_slower_ms, moving, settle};
 use crate::common::threads::Held;
-use crate::common::{Goals, Sim, now_ns, root, send_signal};
+use crate::common::{Controller, Events, Goals, Sim, now_ns, root, send_signal};
 use crate::strike::{holds, swinging};
 
 /// What two goals in a row may be apart, counts, at the cell's speed limit of 3 rad/s.
@@ -181,6 +184,97 @@ fn hogs_on_every_core_hold_up_no_wake_up_and_a_stop_has_its_cause() {
         }
     }
     assert_no_jump(&sim.goals(since));
+}
+
+/// The controller without real-time priority, whatever this machine would grant, its pan joint in
+/// motion.
+fn moving_without_priority(sim: &Sim, folder: &Path) -> Controller {
+    let cell = sim.cell("quick.toml", folder);
+    let socket = cell.with_extension("sock");
+    // The right itself goes first, where it is held; then the limit that stands in for it.
+    let unprivileged = ["--bounding-set=-sys_nice", "--inh-caps=-sys_nice"];
+    let mut command = if rustix::process::geteuid().is_root() {
+        let mut command = Command::new("setpriv");
+        command.args(unprivileged).arg("prlimit");
+        command
+    } else {
+        Command::new("prlimit")
+    };
+    let side = if sim.positions()[0] > 0.0 {
+        "right"
+    } else {
+        "left"
+    };
+    command
+        .arg("--rtprio=0")
+        .arg(env!("CARGO_BIN_EXE_surehand"))
+        .arg("run")
+        .arg(&cell)
+        .args(["--json", "--job", side, "--socket"])
+        .arg(socket);
+    let mut controller = Controller::ready(Events::start(&mut command));
+    controller.events.wait_mode("running");
+    std::thread::sleep(Duration::from_millis(600));
+    controller
+}
+
+/// Takes every processor away from ordinary programs for `time`; whether this process may.
+fn hog_all(time: Duration) -> bool {
+    let ours = sched_getaffinity(None).unwrap();
+    let cores: Vec<usize> = (0..CpuSet::MAX_CPU)
+        .filter(|core| ours.is_set(*core))
+        .collect();
+    let together = Arc::new(Barrier::new(cores.len()));
+    let hog = |core| {
+        let together = Arc::clone(&together);
+        move || {
+            let mut only = CpuSet::new();
+            only.set(core);
+            sched_setaffinity(None, &only).unwrap();
+            let granted = surehand::realtime::set_fifo(50).is_ok();
+            together.wait();
+            let until = now_ns() + surehand::realtime::nanos(time);
+            while granted && now_ns() < until {
+                std::hint::spin_loop();
+            }
+            granted
+        }
+    };
+    let hogs: Vec<_> = cores
+        .into_iter()
+        .map(|core| std::thread::spawn(hog(core)))
+        .collect();
+    hogs.into_iter().all(|hog| hog.join().unwrap())
+}
+
+#[test]
+fn hogs_that_hold_up_a_loop_without_priority_stop_the_arm() {
+    let sim = Sim::start(61);
+    let folder = tempfile::tempdir().unwrap();
+    let hogged = Duration::from_millis(200);
+    let mut reactions = Vec::new();
+    for _ in 0..3 {
+        let controller = moving_without_priority(&sim, folder.path());
+        assert_eq!(controller.status()["realtime"], false);
+        let since = now_ns();
+        if !hog_all(hogged) {
+            println!("not struck: this machine lets no test outrank an ordinary program");
+            return;
+        }
+        let status = controller.wait_status("stopped", |s| s["mode"] == "stopped");
+        let cause = status["cause"].as_str().unwrap();
+        // Who wakes first: the loop, which has missed its ticks, or the runner, which was not heard.
+        let named = ["missed", "silent", "did not answer"];
+        assert!(named.iter().any(|word| cause.contains(word)), "{cause}");
+        let goals = sim.goals(since - 300_000_000);
+        reactions.push(first_slower_ms(&goals, since) - 200.0);
+        assert_no_jump(&goals);
+        holds(&sim);
+    }
+    reactions.sort_by(f64::total_cmp);
+    println!("without priority, slower {reactions:.1?} ms after 200 ms of hogs");
+    // The largest is the machine's as well: others want the processors too.
+    assert!(reactions[1] < 45.0 && reactions[2] < 150.0, "{reactions:?}");
 }
 
 #[test]

@@ -152,10 +152,10 @@ fn processes() -> Vec<Row> {
             "processor hogs on every core",
             "no tick missed that the machine does not cause",
         )
-        .tested(&["processes.rs::hogs_on_every_core_hold_up_no_wake_up_and_a_stop_has_its_cause"])
-        .lacking(
-            "a pty's kernel thread has ordinary priority: under hogs ticks are missed for it; without FIFO only a stall (row 13) is struck, not hogs",
-        ),
+        .tested(&[
+            "processes.rs::hogs_on_every_core_hold_up_no_wake_up_and_a_stop_has_its_cause",
+            "processes.rs::hogs_that_hold_up_a_loop_without_priority_stop_the_arm",
+        ]),
         row(13, "the loop stalled for 50 ms", "stop, no burst of frames")
             .struck(
                 "guard stopped for 50 ms",
