@@ -1,4 +1,5 @@
-//! A policy package: a directory with `manifest.json`, a graph and its statistics.
+//! A policy package: a directory with `manifest.json`, a graph and its statistics; or a LeRobot
+//! checkpoint with its graph beside it.
 //!
 //! Owns reading and checking the format `policy_package` 1.0 and our additions to it into one
 //! [`Package`]; a `Package` that exists is complete and consistent. A class path in a manifest
@@ -20,6 +21,7 @@ mod component;
 mod features;
 mod files;
 mod graph;
+mod lerobot;
 mod node;
 mod robot;
 mod stats;
@@ -179,10 +181,15 @@ impl Package {
     /// Reads the package in `dir` and tells all that was found; a package only when nothing was
     /// an error.
     pub fn read(dir: &Path, findings: &mut Findings) -> Option<Package> {
+        let has = |name: &str| dir.join(name).exists();
+        if !has(MANIFEST) && has(lerobot::CONFIG) {
+            let package = lerobot::read(dir, findings);
+            return package.filter(|_| findings.errors() == 0);
+        }
         let bytes = match files::read(dir, MANIFEST, MAX_MANIFEST) {
             Ok(bytes) => bytes,
             Err(error) => {
-                let remedy = "name a directory with a manifest.json in it";
+                let remedy = "name a directory with a manifest.json, or a LeRobot checkpoint with its config.json";
                 findings.error(dir.display().to_string(), error.to_string(), remedy);
                 return None;
             }
@@ -214,8 +221,9 @@ impl Package {
                 return None;
             }
         };
-        let mut inputs = features::inputs(&signature, &root, &robot, findings);
-        let mut output = features::output(&signature, &graph.name, chunk, findings)?;
+        let cameras = features::cameras(&root, findings);
+        let mut inputs = features::inputs(&signature, &cameras, &robot, findings);
+        let mut output = features::output(&signature, &graph.name, chunk.as_ref(), findings)?;
         features::declared(&model, &inputs, findings);
         features::state_width(&inputs, &robot, findings);
         features::action_width(&output, &robot, findings);

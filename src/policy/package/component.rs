@@ -132,12 +132,26 @@ fn remedy(error: &FileError) -> &'static str {
 }
 
 /// How many actions the runner says the graph gives at once, if it says.
-pub(super) fn runner(model: &Node<'_>, findings: &mut Findings) -> Option<usize> {
+pub(super) fn runner(model: &Node<'_>, findings: &mut Findings) -> Option<Chunk> {
     let node = model.need("runner", findings)?;
     let allowed = [Part::SinglePass, Part::ActionChunking];
     let (_, parameters) = part(&node, &allowed, findings)?;
-    let chunk = parameters.get("chunk_size")?;
-    chunk.count(100_000, findings).filter(|size| *size > 0)
+    Chunk::read(&parameters.get("chunk_size")?, findings)
+}
+
+/// How many actions a package says the graph gives at once.
+pub(super) struct Chunk {
+    pub(super) size: usize,
+    /// Where it says so.
+    pub(super) place: String,
+}
+
+impl Chunk {
+    pub(super) fn read(node: &Node<'_>, findings: &mut Findings) -> Option<Chunk> {
+        let size = node.count(100_000, findings).filter(|size| *size > 0)?;
+        let place = node.place().to_owned();
+        Some(Chunk { size, place })
+    }
 }
 
 /// Policies that look at several moments at once are not run.

@@ -1,5 +1,6 @@
 //! The graph's inputs and output, matched with what the manifest says about them.
 
+use super::component::Chunk;
 use super::graph::{Signature, Tensor};
 use super::node::Node;
 use super::robot::{ActionLayout, Robot};
@@ -14,21 +15,26 @@ const MAX_SIDE: usize = 2048;
 /// The most values a state may have.
 const MAX_STATE: usize = 64;
 
-/// A camera as the manifest describes it.
-struct Camera {
-    name: String,
+/// A camera as the package describes it.
+pub(super) struct Camera {
+    pub(super) name: String,
     /// Height and width.
-    size: Option<(usize, usize)>,
+    pub(super) size: Option<(usize, usize)>,
+}
+
+/// The cameras of a package, and where it names them.
+pub(super) struct Cameras {
+    pub(super) all: Vec<Camera>,
+    pub(super) place: &'static str,
 }
 
 /// Matches every graph input with what feeds it.
 pub(super) fn inputs(
     signature: &Signature,
-    root: &Node<'_>,
+    cameras: &Cameras,
     robot: &Robot,
     findings: &mut Findings,
 ) -> Vec<Input> {
-    let cameras = cameras(root, findings);
     let mut inputs = Vec::new();
     for tensor in &signature.inputs {
         if !float32(tensor, findings) {
@@ -37,9 +43,9 @@ pub(super) fn inputs(
         let short = tensor.name.strip_prefix("observation.");
         let input = match short.unwrap_or(&tensor.name) {
             "state" => state(tensor, robot, findings),
-            "image" | "images" => only_camera(tensor, &cameras, findings),
+            "image" | "images" => only_camera(tensor, cameras, findings),
             other => match other.strip_prefix("images.") {
-                Some(name) => camera_called(tensor, name, &cameras, findings),
+                Some(name) => camera_called(tensor, name, cameras, findings),
                 None => {
                     findings.error(
                         place(tensor),
@@ -64,13 +70,13 @@ pub(super) fn inputs(
             format!("use at most {MAX_CAMERAS} cameras"),
         );
     }
-    for camera in &cameras {
+    for camera in &cameras.all {
         let used = inputs.iter().any(
             |input| matches!(&input.source, Source::Image { camera: name, .. } if *name == camera.name),
         );
         if !used {
             findings.warning(
-                "manifest.json: hardware.cameras",
+                cameras.place,
                 format!("the graph does not look through {:?}", camera.name),
                 "remove the camera",
             );
@@ -172,15 +178,16 @@ pub(super) fn state_width(inputs: &[Input], robot: &Robot, findings: &mut Findin
     }
 }
 
-fn only_camera(tensor: &Tensor, cameras: &[Camera], findings: &mut Findings) -> Option<Input> {
-    match cameras {
+fn only_camera(tensor: &Tensor, cameras: &Cameras, findings: &mut Findings) -> Option<Input> {
+    match cameras.all.as_slice() {
         [camera] => image(tensor, camera, findings),
         _ => {
             findings.error(
                 place(tensor),
                 format!(
-                    "it takes one picture, hardware.cameras names {}",
-                    cameras.len()
+                    "it takes one picture, {} names {}",
+                    cameras.place,
+                    cameras.all.len()
                 ),
                 "name one camera, or call the inputs images.<camera>",
             );
@@ -192,15 +199,15 @@ fn only_camera(tensor: &Tensor, cameras: &[Camera], findings: &mut Findings) -> 
 fn camera_called(
     tensor: &Tensor,
     name: &str,
-    cameras: &[Camera],
+    cameras: &Cameras,
     findings: &mut Findings,
 ) -> Option<Input> {
-    if let Some(camera) = cameras.iter().find(|camera| camera.name == name) {
+    if let Some(camera) = cameras.all.iter().find(|camera| camera.name == name) {
         return image(tensor, camera, findings);
     }
-    if !cameras.is_empty() {
+    if !cameras.all.is_empty() {
         findings.error(
-            "manifest.json: hardware.cameras",
+            cameras.place,
             format!("it lacks {name:?}, which the graph looks through"),
             "describe that camera",
         );
@@ -243,7 +250,8 @@ fn image(tensor: &Tensor, camera: &Camera, findings: &mut Findings) -> Option<In
     })
 }
 
-fn cameras(root: &Node<'_>, findings: &mut Findings) -> Vec<Camera> {
+/// The cameras of a manifest.
+pub(super) fn cameras(root: &Node<'_>, findings: &mut Findings) -> Cameras {
     let list = root
         .get("hardware")
         .and_then(|hardware| hardware.get("cameras"))
@@ -254,30 +262,35 @@ fn cameras(root: &Node<'_>, findings: &mut Findings) -> Vec<Camera> {
         let Some(name) = node.need("name", findings).and_then(|n| n.text(findings)) else {
             continue;
         };
-        let shape = node.get("shape");
-        let size = shape
-            .as_ref()
-            .and_then(|shape| match shape.shape(findings)?.as_slice() {
-                [3, height, width] => Some((*height, *width)),
-                other => {
-                    let what = format!("it is {other:?}");
-                    findings.error(shape.place(), what, "make it [3, height, width]");
-                    None
-                }
-            });
         cameras.push(Camera {
             name: name.to_owned(),
-            size,
+            size: picture_size(&node, findings),
         });
     }
-    cameras
+    Cameras {
+        all: cameras,
+        place: "manifest.json: hardware.cameras",
+    }
+}
+
+/// Height and width by the `shape` of `node`, where it has one.
+pub(super) fn picture_size(node: &Node<'_>, findings: &mut Findings) -> Option<(usize, usize)> {
+    let shape = node.get("shape")?;
+    match shape.shape(findings)?.as_slice() {
+        [3, height, width] => Some((*height, *width)),
+        other => {
+            let what = format!("it is {other:?}");
+            findings.error(shape.place(), what, "make it [3, height, width]");
+            None
+        }
+    }
 }
 
 /// The graph's action output.
 pub(super) fn output(
     signature: &Signature,
     graph: &str,
-    chunk: Option<usize>,
+    chunk: Option<&Chunk>,
     findings: &mut Findings,
 ) -> Option<Output> {
     let named = signature.outputs.iter().find(|out| out.name == "action");
@@ -299,7 +312,7 @@ pub(super) fn output(
         2 => sizes(tensor, &[Some(1), None], "[1, values]", findings)?,
         _ => sizes(
             tensor,
-            &[Some(1), chunk, None],
+            &[Some(1), chunk.map(|chunk| chunk.size), None],
             "[1, chunk, values]",
             findings,
         )?,
@@ -313,11 +326,11 @@ pub(super) fn output(
         _ => return None,
     };
     if let Some(chunk) = chunk
-        && chunk != length
+        && chunk.size != length
     {
         findings.error(
-            "manifest.json: model.runner.chunk_size",
-            format!("it is {chunk}, the graph gives {length}"),
+            chunk.place.clone(),
+            format!("it is {}, the graph gives {length}", chunk.size),
             "make manifest and graph agree",
         );
     }

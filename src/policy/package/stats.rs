@@ -1,7 +1,7 @@
 //! Statistics of a data set, and the normalisation made of them.
 //!
 //! A normalisation is one scale and one offset a value, so that applying it can't fail. Keys in
-//! the file are `<feature>/<mean|std|min|max|q01|q99|mask>`.
+//! the file are `<feature>/<mean|std|min|max|q01|q99|mask>`, or LeRobot's with a dot for the slash.
 
 use std::collections::HashMap;
 
@@ -136,7 +136,13 @@ impl Stats {
             if numbers.is_empty() || numbers.len() > MAX_VALUES {
                 return Err(kind());
             }
-            values.insert(key.to_owned(), numbers);
+            let key = match key.rsplit_once('.') {
+                Some((feature, statistic)) if !key.contains('/') => {
+                    format!("{feature}/{statistic}")
+                }
+                _ => key.to_owned(),
+            };
+            values.insert(key, numbers);
         }
         Ok(Stats { values })
     }
@@ -153,6 +159,12 @@ impl Stats {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// The values of one statistic, where it is there.
+    #[must_use]
+    pub fn values(&self, feature: &str, statistic: &str) -> &[f64] {
+        self.find(feature, statistic).unwrap_or_default()
     }
 
     /// Normalises a feature of `width` values.
