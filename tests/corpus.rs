@@ -5,7 +5,7 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -103,4 +103,46 @@ fn the_command_says_the_same() {
         assert_eq!(said["ok"], verdict.ok, "{name}: {said}");
         assert_eq!(ended.status.code(), Some(if verdict.ok { 0 } else { 2 }));
     }
+}
+
+/// What `surehand check` says of the simulated cell with `package` as its job's.
+fn checked_cell(package: &Path) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let cell = folder.path().join("cell.toml");
+    let text = std::fs::read_to_string(root().join("cells/sim.toml")).unwrap();
+    let text = text
+        .replace("../policies/pick_cube", &package.display().to_string())
+        .replace("../urdf", &root().join("urdf").display().to_string())
+        .replace(
+            "../calibration",
+            &root().join("calibration").display().to_string(),
+        );
+    std::fs::write(&cell, text).unwrap();
+    let ended = output(surehand().args(["check", "--json"]).arg(&cell));
+    serde_json::from_slice(&ended.stdout).unwrap()
+}
+
+#[test]
+fn a_start_that_is_nothing_like_the_training_data_is_an_error() {
+    let said = checked_cell(&corpus().join("state_alone"));
+    let findings = said["findings"].as_array().unwrap();
+    let strange = findings.iter().any(|it| {
+        let what = it["what"].as_str().unwrap();
+        it["severity"] == "error" && what.contains("deviations") && what.contains("shoulder_lift")
+    });
+    assert!(strange, "{said:#}");
+}
+
+#[test]
+fn inference_is_measured_against_what_the_cell_allows() {
+    let said = checked_cell(&root().join("policies/pick_cube"));
+    let inference = &said["inference"][0];
+    assert_eq!(inference["job"], "pick_cube", "{said:#}");
+    assert_eq!(inference["runs"], 200);
+    assert_eq!(inference["deadline_ms"], 300.0);
+    let (p50, max) = (&inference["ms"]["p50"], &inference["ms"]["max"]);
+    assert!(
+        p50.as_f64().unwrap() > 0.0 && max.as_f64() >= p50.as_f64(),
+        "{said:#}"
+    );
 }

@@ -17,8 +17,8 @@ use crate::arm::tool::tool_of;
 use crate::cell::{BackendKind, Overrides};
 use crate::control::ik;
 use crate::messages::{Percentiles, Request, RunnerReport, Status};
-use crate::runner::Setup;
 use crate::runner::guard_process::{Boot, GuardProcess, GuardSpec};
+use crate::runner::{Setup, latency};
 use crate::stats::Times;
 use crate::units::{JointVec, Rad};
 
@@ -30,8 +30,6 @@ const BRING_UP: Duration = Duration::from_secs(10);
 const POSES: u32 = 2000;
 /// Other configurations tried for a pose.
 const RESTARTS: u32 = 60;
-/// Inferences of each backend.
-const INFERENCES: u32 = 200;
 /// A solution this close counts, metres and radians.
 const CLOSE: (f64, f64) = (1e-4, 1e-3);
 
@@ -185,18 +183,12 @@ fn inference(setup: &Setup) -> Result<Vec<Value>, Failure> {
                 continue;
             }
         };
-        policy.warm_up().map_err(Failure::configuration)?;
-        let mut measured = Times::new();
-        for _ in 0..INFERENCES {
-            let began = Instant::now();
-            policy.rehearse().map_err(Failure::configuration)?;
-            measured.record(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
-        }
+        let measured = latency::measure(&mut policy).map_err(Failure::configuration)?;
         all.push(json!({
             "model": setup.job.name,
             "backend": name,
             "threads": setup.cell.inference.threads,
-            "ms": times(&measured.percentiles(), 1e-3),
+            "ms": times(&measured, 1e-3),
         }));
     }
     Ok(all)

@@ -3,14 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+mod latency;
+
 use serde_json::json;
 
 use super::{Exit, Outcome, output};
 use crate::approval::{Identity, Lock, LockError};
 use crate::cell::{Cell, Overrides};
-use crate::policy::finding::{Finding, Severity};
-use crate::policy::{Embodiment, Package, fits, package};
+use crate::policy::finding::{Finding, Findings, Severity};
+use crate::policy::{Embodiment, Package, familiarity, fits, package};
 use crate::runner::PolicyArm;
+use latency::Measured;
 
 #[derive(clap::Args)]
 #[group(required = true)]
@@ -24,16 +27,21 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, json: bool) -> Outcome {
     let mut findings = Vec::new();
+    let mut measured = Vec::new();
     if let Some(dir) = &args.package {
         findings.extend(package::check(dir));
     }
     if let Some(cell) = &args.cell {
-        findings.extend(check_cell(cell));
+        measured = check_cell(cell, &mut findings);
     }
     let ok = findings.iter().all(|f| f.severity != Severity::Error);
     if json {
-        output::json(&json!({"ok": ok, "findings": findings}));
+        let inference: Vec<_> = measured.iter().map(Measured::json).collect();
+        output::json(&json!({"ok": ok, "findings": findings, "inference": inference}));
     } else {
+        for measured in &measured {
+            output::line_out(&measured.line());
+        }
         for finding in &findings {
             output::line_out(&finding.to_string());
         }
@@ -55,19 +63,19 @@ pub(super) fn error(place: &Path, what: impl std::fmt::Display, remedy: &str) ->
     }
 }
 
-fn check_cell(path: &Path) -> Vec<Finding> {
+fn check_cell(path: &Path, findings: &mut Vec<Finding>) -> Vec<Measured> {
     let cell = match Cell::load(path, &Overrides::default()) {
         Ok(cell) => cell,
         Err(problem) => {
-            return vec![Finding {
+            findings.push(Finding {
                 severity: Severity::Error,
                 place: problem.place,
                 what: problem.what,
                 remedy: "mend the cell file".into(),
-            }];
+            });
+            return Vec::new();
         }
     };
-    let mut findings = Vec::new();
     if !cell.bus.port.exists() {
         findings.push(error(
             &cell.bus.port,
@@ -89,9 +97,14 @@ fn check_cell(path: &Path) -> Vec<Finding> {
             ));
         }
     }
-    findings.extend(check_files(&cell));
+    let wrong = check_files(&cell);
+    let broken = wrong.iter().any(|f| f.severity == Severity::Error);
+    findings.extend(wrong);
     findings.extend(check_lock(&cell));
-    findings
+    if broken {
+        return Vec::new();
+    }
+    latency::measure(&cell, findings)
 }
 
 /// What differs from what was approved.
@@ -155,14 +168,24 @@ pub(super) fn check_files(cell: &Cell) -> Vec<Finding> {
     let embodiment: Arc<dyn Embodiment> = Arc::new(PolicyArm(arm.clone()));
     let cameras: Vec<&str> = cell.cameras.iter().map(|c| c.name.as_str()).collect();
     for job in &cell.jobs {
-        if let Err(problem) = cell.start_pose(job, &arm) {
-            findings.push(error(path, problem, MEND));
-        }
+        let start = match cell.start_pose(job, &arm) {
+            Ok(start) => Some(start),
+            Err(problem) => {
+                findings.push(error(path, problem, MEND));
+                None
+            }
+        };
         let problems = package::check(&job.package);
         let broken = problems.iter().any(|f| f.severity == Severity::Error);
         findings.extend(problems);
         if !broken && let Ok(package) = Package::load(&job.package) {
-            findings.extend(fits(&package, &embodiment, &cameras));
+            let unfit = fits(&package, &embodiment, &cameras);
+            if let (Some(start), true) = (start, unfit.is_empty()) {
+                let mut strange = Findings::default();
+                familiarity::at_start(&package, &embodiment, &start, &mut strange);
+                findings.extend(strange.into_vec());
+            }
+            findings.extend(unfit);
         }
     }
     findings

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 pub mod backend;
 mod embodiment;
+pub mod familiarity;
 pub mod finding;
 mod observation;
 pub mod package;

@@ -73,6 +73,29 @@ struct Slot {
     data: Vec<f32>,
 }
 
+/// The values of `package`'s state in `units`, as the policy would see them before they are
+/// normalised.
+///
+/// # Errors
+/// When the state does not fit the arm, or the tool's place can't be told.
+pub(super) fn state_of(
+    package: &Package,
+    arm: &Arc<dyn Embodiment>,
+    observation: &Observation<'_>,
+    units: Units,
+) -> Result<Vec<f64>, PolicyError> {
+    let state = |input: &&Input| input.source == Source::State;
+    let mut unheard = Findings::default();
+    let values = package
+        .inputs
+        .iter()
+        .find(state)
+        .and_then(|input| state_values(package, input, arm.as_ref(), &mut unheard));
+    let each = values.into_iter().flatten();
+    each.map(|value| state_value(value, observation, arm.as_ref(), units))
+        .collect()
+}
+
 /// Makes the inputs of one package's graph.
 pub struct Encoder {
     slots: Vec<Slot>,

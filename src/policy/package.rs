@@ -33,6 +33,7 @@ pub use graph::{GraphError, Signature, Tensor, signature};
 pub use robot::{ActionLayout, Axis, Robot, StateEntry, Timing, Units};
 pub use stats::{Affine, Mode, Stats, StatsError};
 
+use super::familiarity::Expected;
 use super::finding::{Finding, Findings, Severity};
 use node::Node;
 
@@ -72,6 +73,8 @@ pub struct Input {
     pub source: Source,
     /// Applied to each state value, or to each colour.
     pub normalise: Affine,
+    /// What each value was in training, in the same units, where the statistics say it.
+    pub expected: Option<Vec<Expected>>,
 }
 
 /// The graph's output.

@@ -8,6 +8,7 @@ pub mod frozen;
 pub mod guard_process;
 pub mod history;
 pub mod job;
+pub mod latency;
 pub mod link;
 pub mod moves;
 pub mod planner;

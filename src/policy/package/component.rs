@@ -203,7 +203,10 @@ pub(super) fn normalisation(
                     Source::Image { .. } => 3,
                 };
                 match step.stats.normalise(feature, step.mode, width) {
-                    Ok(affine) => input.normalise = affine.after(&input.normalise),
+                    Ok(affine) => {
+                        input.normalise = affine.after(&input.normalise);
+                        input.expected = step.stats.expected(feature, width);
+                    }
                     Err(error) => step.wrong(&error, findings),
                 }
             }

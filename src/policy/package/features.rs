@@ -155,6 +155,7 @@ fn state(tensor: &Tensor, robot: &Robot, findings: &mut Findings) -> Option<Inpu
     Some(Input {
         tensor: tensor.name.clone(),
         normalise: Affine::identity(width),
+        expected: None,
         shape,
         source: Source::State,
     })
@@ -247,6 +248,7 @@ fn image(tensor: &Tensor, camera: &Camera, findings: &mut Findings) -> Option<In
         },
         shape,
         normalise: Affine::identity(3),
+        expected: None,
     })
 }
 

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 
 use safetensors::{Dtype, SafeTensors};
 
+use crate::policy::familiarity::Expected;
+
 /// Keeps a division by a deviation of zero finite; the value LeRobot uses.
 const EPSILON: f64 = 1e-8;
 /// The most values one statistic may have.
@@ -165,6 +167,33 @@ impl Stats {
     #[must_use]
     pub fn values(&self, feature: &str, statistic: &str) -> &[f64] {
         self.find(feature, statistic).unwrap_or_default()
+    }
+
+    /// What each of a feature's `width` values was in training: mean and deviation, or what minimum
+    /// and maximum, or the quantiles, of a bell curve suggest. `None` where none of these are there.
+    #[must_use]
+    pub fn expected(&self, feature: &str, width: usize) -> Option<Vec<Expected>> {
+        let pair = |first, second| {
+            let first = self.need(feature, first, width).ok()?;
+            let second = self.need(feature, second, width).ok()?;
+            Some(first.iter().zip(second))
+        };
+        if let Some(pairs) = pair("mean", "std") {
+            let expected = |(mean, deviation): (&f64, &f64)| Expected {
+                mean: *mean,
+                deviation: *deviation,
+            };
+            return Some(pairs.map(expected).collect());
+        }
+        // A range is taken for six deviations; from 1 % to 99 % it is 4.65.
+        let ranges = [("min", "max", 6.0), ("q01", "q99", 4.65)];
+        ranges.into_iter().find_map(|(low, high, deviations)| {
+            let expected = |(low, high): (&f64, &f64)| Expected {
+                mean: (low + high) / 2.0,
+                deviation: (high - low) / deviations,
+            };
+            Some(pair(low, high)?.map(expected).collect())
+        })
     }
 
     /// Normalises a feature of `width` values.

@@ -112,7 +112,10 @@ impl Pipeline {
                 continue;
             };
             match self.stats.normalise(&input.feature(), mode, width) {
-                Ok(affine) => input.normalise = affine,
+                Ok(affine) => {
+                    input.normalise = affine;
+                    input.expected = self.stats.expected(&input.feature(), width);
+                }
                 Err(error) => self.wrong(&error, findings),
             }
         }

@@ -1,0 +1,44 @@
+//! How long a policy takes to answer, and how long it may.
+//!
+//! Owns the measurement and the rule. A plan is stamped with the moment its pictures were taken: one
+//! that comes too late is refused, and one that comes after the last has run out leaves the arm
+//! without.
+
+use std::time::{Duration, Instant};
+
+use super::setup::Setup;
+use crate::messages::Percentiles;
+use crate::policy::{Policy, PolicyError};
+use crate::stats::Times;
+
+/// Inferences that are measured.
+pub const RUNS: u32 = 200;
+
+/// Runs `policy` [`RUNS`] times on grey pictures, after warming up; microseconds.
+///
+/// # Errors
+/// When the graph can't be run.
+pub fn measure(policy: &mut Policy) -> Result<Percentiles, PolicyError> {
+    policy.warm_up()?;
+    let mut measured = Times::new();
+    for _ in 0..RUNS {
+        let began = Instant::now();
+        policy.rehearse()?;
+        measured.record(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
+    }
+    Ok(measured.percentiles())
+}
+
+impl Setup {
+    /// The longest an inference of `policy` may take: no plan may be older than the cell allows when
+    /// it arrives, nor may the one before have run out.
+    #[must_use]
+    pub fn inference_deadline(&self, policy: &Policy) -> Duration {
+        let package = policy.package();
+        let timing = &package.robot.timing;
+        let span = (package.output.chunk as f64 - 1.0 + timing.first_step) / timing.rate_hz;
+        let left = (span - 1.0 / self.job.plan_hz).max(0.0);
+        let control = &self.cell.control;
+        control.max_plan_age.min(Duration::from_secs_f64(left))
+    }
+}
