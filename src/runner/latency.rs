@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::planner::SPARE;
 use super::setup::Setup;
 use crate::messages::Percentiles;
 use crate::policy::{Policy, PolicyError};
@@ -37,7 +38,7 @@ impl Setup {
         let package = policy.package();
         let timing = &package.robot.timing;
         let span = (package.output.chunk as f64 - 1.0 + timing.first_step) / timing.rate_hz;
-        let left = (span - 1.0 / self.job.plan_hz).max(0.0);
+        let left = (span - SPARE.as_secs_f64()).max(0.0);
         let control = &self.cell.control;
         control.max_plan_age.min(Duration::from_secs_f64(left))
     }

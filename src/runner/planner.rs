@@ -24,6 +24,10 @@ const RENEW: Duration = Duration::from_millis(150);
 /// The start is reached when every joint is measured this near to it.
 const ARRIVED_RAD: f64 = 0.08;
 
+/// How much earlier than its latency asks for a plan is asked for: a new picture of every camera must
+/// come first, and the plan must reach the guard.
+pub(super) const SPARE: Duration = Duration::from_millis(70);
+
 /// What the arm should be doing while the guard is `Running`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Task {
@@ -154,6 +158,22 @@ enum Stage {
     },
 }
 
+/// A plan of the policy that was sent.
+struct Sent {
+    /// When its pictures were taken.
+    captured_at: MonoTime,
+    /// When its last action is due.
+    runs_out: MonoTime,
+}
+
+/// When the policy is asked again after being asked at `now`: at its rate, but early enough for the
+/// next plan to be there before the last one runs out, after an inference that takes `latency`.
+fn ask_at(now: MonoTime, every: Duration, runs_out: MonoTime, latency: Duration) -> MonoTime {
+    let ahead = realtime::nanos(latency + SPARE);
+    let in_time = runs_out.0.saturating_sub(ahead).max(now.0);
+    MonoTime(in_time.min(now.0 + realtime::nanos(every)))
+}
+
 impl Work {
     fn new(parts: Parts) -> Work {
         Work {
@@ -276,11 +296,12 @@ impl Work {
                 }
             }
             Stage::Policy { next_at, seen } if now >= next_at => match self.plan(link, seen) {
-                Some(captured_at) => {
+                Some(sent) => {
                     locked(desk).progress.plans += 1;
+                    let latency = Duration::from_secs_f64(self.inference.percentiles().p99 * 1e-6);
                     Stage::Policy {
-                        next_at: MonoTime(now.0 + realtime::nanos(self.parts.plan_every)),
-                        seen: captured_at,
+                        next_at: ask_at(now, self.parts.plan_every, sent.runs_out, latency),
+                        seen: sent.captured_at,
                     }
                 }
                 None => stage,
@@ -291,7 +312,7 @@ impl Work {
 
     /// Asks the policy about pictures newer than `seen`. `None` when there are none yet, or no
     /// plan came of them.
-    fn plan(&mut self, link: &GuardLink, seen: MonoTime) -> Option<MonoTime> {
+    fn plan(&mut self, link: &GuardLink, seen: MonoTime) -> Option<Sent> {
         let frames = (0..self.parts.cameras.len())
             .map(|index| self.parts.cameras.latest(index))
             .collect::<Option<Vec<_>>>()?;
@@ -312,10 +333,14 @@ impl Work {
         self.inference.record(realtime::now().since(began));
         match planned {
             Ok(plan) => {
+                let runs_out = plan.end();
                 link.send_plan(plan, self.bytes.as_mut_slice());
                 let ms = in_milliseconds(self.inference.percentiles());
                 link.report(|report| report.inference_ms = ms);
-                Some(captured_at)
+                Some(Sent {
+                    captured_at,
+                    runs_out,
+                })
             }
             Err(error) => {
                 tracing::error!("the policy gave no plan: {error}");
@@ -346,5 +371,23 @@ fn in_milliseconds(us: Percentiles) -> Percentiles {
         p99: us.p99 * 1e-3,
         p999: us.p999 * 1e-3,
         max: us.max * 1e-3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_plan_is_asked_for_before_the_last_one_runs_out() {
+        let ms = |ms: u64| MonoTime(ms * 1_000_000);
+        let (every, latency) = (Duration::from_millis(500), Duration::from_millis(100));
+        // A chunk of three seconds is renewed at the policy's rate.
+        assert_eq!(ask_at(ms(1000), every, ms(4000), latency), ms(1500));
+        // One of 400 ms so early that 100 ms of inference and a picture fit in.
+        assert_eq!(ask_at(ms(1000), every, ms(1400), latency), ms(1230));
+        // One that is as good as over at once.
+        assert_eq!(ask_at(ms(1000), every, ms(1100), latency), ms(1000));
+        assert_eq!(ask_at(ms(1000), every, ms(900), latency), ms(1000));
     }
 }

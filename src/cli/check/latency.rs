@@ -60,7 +60,7 @@ impl Measured {
             severity,
             place: format!("jobs.{}", self.job),
             what: format!("{share} {time:.0} ms on {}, a plan may take {deadline:.0}", self.backend),
-            remedy: "lower `plan_hz`, raise `loop.max_plan_age_ms` or `inference.threads`, or use a faster machine or a smaller model".into(),
+            remedy: "raise `loop.max_plan_age_ms` or `inference.threads`, or use a faster machine or a smaller model".into(),
         })
     }
 }
