@@ -149,34 +149,42 @@ impl<const N: usize> Chain<N> {
     /// A distance from the first joint that the tool never exceeds, metres.
     #[must_use]
     pub fn reach(&self, limits: &Limits<N>) -> f64 {
-        let extent = |lower: f64, upper: f64| lower.abs().max(upper.abs());
-        let mut sum = self.tip.translation.norm();
-        let mut add = |stage: &Stage, lower: f64, upper: f64| {
-            sum += Vector3::from(stage.translation).norm();
-            if stage.motion == Motion::Sliding {
-                sum += extent(lower, upper);
+        let spans = self.spans(limits);
+        self.tip.translation.norm() + spans.iter().take(self.joints()).sum::<f64>()
+    }
+
+    /// How far each joint's origin is from that of the one before at most, metres; 0 for the first
+    /// where it turns.
+    pub(crate) fn spans(&self, limits: &Limits<N>) -> [f64; MAX_JOINTS] {
+        let mut spans = [0.0; MAX_JOINTS];
+        let span = |stage: &Stage, one: f64, other: f64| {
+            let fixed = Vector3::from(stage.translation).norm();
+            match stage.motion {
+                Motion::Turning => fixed,
+                Motion::Sliding => fixed + one.abs().max(other.abs()),
             }
         };
         match &self.coupled {
             None => {
-                for ((stage, lower), upper) in
-                    self.stages.iter().zip(&limits.lower).zip(&limits.upper)
+                let bounds = limits.lower.iter().zip(&limits.upper);
+                for (slot, (stage, (lower, upper))) in
+                    spans.iter_mut().zip(self.stages.iter().zip(bounds))
                 {
-                    add(stage, *lower, *upper);
+                    *slot = span(stage, *lower, *upper);
                 }
             }
             Some(coupled) => {
                 let stages = coupled.stages.iter().zip(&coupled.drivers);
-                for (stage, driver) in stages.take(coupled.len) {
+                for (slot, (stage, driver)) in spans.iter_mut().zip(stages).take(coupled.len) {
                     let of = |bounds: &[f64; N]| {
                         let bound = bounds.get(driver.variable).copied().unwrap_or(0.0);
                         driver.multiplier * bound + driver.offset
                     };
-                    add(stage, of(&limits.lower), of(&limits.upper));
+                    *slot = span(stage, of(&limits.lower), of(&limits.upper));
                 }
             }
         }
-        sum
+        spans
     }
 
     /// The tool's pose at positions `q` (radians or metres, base first).
@@ -187,6 +195,64 @@ impl<const N: usize> Chain<N> {
             None => sweep(&self.first, &self.stages, q, N, &self.tip).tool,
             Some(coupled) => coupled.sweep(&self.first, q, &self.tip).tool,
         }
+    }
+
+    /// Every joint's frame at positions `q` (radians or metres, base first).
+    #[inline]
+    #[must_use]
+    pub fn places(&self, q: &[f64; N]) -> Places {
+        let mut places = Places {
+            frames: [Frame::IDENTITY; MAX_JOINTS],
+            moves: [Moves::STILL; MAX_JOINTS],
+            len: 0,
+        };
+        let mut visit = |i: usize, x, y, z, p: [f64; 3]| {
+            if let Some(frame) = places.frames.get_mut(i) {
+                *frame = Frame {
+                    rotation: Matrix3::from([x, y, z]),
+                    translation: p.into(),
+                };
+            }
+        };
+        match &self.coupled {
+            None => {
+                walk(&self.first, &self.stages, q, N, visit);
+                for (i, moves) in places.moves.iter_mut().enumerate().take(N) {
+                    *moves = Moves {
+                        variable: i,
+                        multiplier: 1.0,
+                        motion: self.stages[i].motion,
+                    };
+                }
+                places.len = N.min(MAX_JOINTS);
+            }
+            Some(coupled) => {
+                let positions = coupled.positions(q);
+                walk(
+                    &self.first,
+                    &coupled.stages,
+                    &positions,
+                    coupled.len,
+                    &mut visit,
+                );
+                let joints = coupled.stages.iter().zip(&coupled.drivers);
+                for (moves, (stage, driver)) in places.moves.iter_mut().zip(joints) {
+                    *moves = Moves {
+                        variable: driver.variable,
+                        multiplier: driver.multiplier,
+                        motion: stage.motion,
+                    };
+                }
+                places.len = coupled.len;
+            }
+        }
+        places
+    }
+
+    /// How many joints there are, those that follow others among them.
+    #[must_use]
+    pub fn joints(&self) -> usize {
+        self.coupled.as_ref().map_or(N, |coupled| coupled.len)
     }
 
     /// The tool's pose at positions `q` (radians or metres, base first), and how it moves with them.
@@ -211,12 +277,16 @@ impl<const N: usize> Chain<N> {
 }
 
 impl Coupled {
-    fn sweep<const N: usize>(&self, first: &Frame, q: &[f64; N], tip: &Frame) -> Swept<MAX_JOINTS> {
-        let positions = self.drivers.map(|driver| {
+    fn positions<const N: usize>(&self, q: &[f64; N]) -> [f64; MAX_JOINTS] {
+        self.drivers.map(|driver| {
             // The driver was checked to name a variable.
             let variable = q.get(driver.variable).copied().unwrap_or(0.0);
             driver.multiplier * variable + driver.offset
-        });
+        })
+    }
+
+    fn sweep<const N: usize>(&self, first: &Frame, q: &[f64; N], tip: &Frame) -> Swept<MAX_JOINTS> {
+        let positions = self.positions(q);
         sweep(first, &self.stages, &positions, self.len, tip)
     }
 
@@ -304,6 +374,28 @@ fn sweep<const M: usize>(
     len: usize,
     tip: &Frame,
 ) -> Swept<M> {
+    let mut swept = Swept {
+        directions: [[0.0; 3]; M],
+        points: [[0.0; 3]; M],
+        tool: Frame::IDENTITY,
+    };
+    let last = walk(first, stages, positions, len, |i, _, _, z, p| {
+        swept.directions[i] = z;
+        swept.points[i] = p;
+    });
+    swept.tool = last.then(tip);
+    swept
+}
+
+/// Goes from joint to joint, showing `visit` the axes and the origin of each one's frame; the last.
+#[inline(always)]
+fn walk<const M: usize>(
+    first: &Frame,
+    stages: &[Stage; M],
+    positions: &[f64; M],
+    len: usize,
+    mut visit: impl FnMut(usize, [f64; 3], [f64; 3], [f64; 3], [f64; 3]),
+) -> Frame {
     let mut angles = [0.0; M];
     for i in 0..M {
         angles[i] = stages[i].offset
@@ -315,11 +407,6 @@ fn sweep<const M: usize>(
     let (sines, cosines) = trigonometry::sin_cos(&angles);
     let [mut x, mut y, mut z]: [[f64; 3]; 3] = first.rotation.into();
     let mut p: [f64; 3] = first.translation.into();
-    let mut swept = Swept {
-        directions: [[0.0; 3]; M],
-        points: [[0.0; 3]; M],
-        tool: Frame::IDENTITY,
-    };
     for i in 0..len.min(M) {
         let stage = &stages[i];
         if i > 0 {
@@ -339,15 +426,12 @@ fn sweep<const M: usize>(
         for a in 0..3 {
             (x[a], y[a]) = (x[a] * cosine + y[a] * sine, y[a] * cosine - x[a] * sine);
         }
-        swept.directions[i] = z;
-        swept.points[i] = p;
+        visit(i, x, y, z, p);
     }
-    let frame = Frame {
+    Frame {
         rotation: Matrix3::from([x, y, z]),
         translation: p.into(),
-    };
-    swept.tool = frame.then(tip);
-    swept
+    }
 }
 
 impl<const M: usize> Swept<M> {
@@ -425,7 +509,10 @@ fn turn_z_to(axis: &Unit<Vector3<f64>>) -> Matrix3<f64> {
         .into_inner()
 }
 
+mod places;
 mod trigonometry;
+
+pub use places::{Moves, Places};
 
 #[cfg(test)]
 mod tests;

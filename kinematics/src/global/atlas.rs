@@ -479,7 +479,7 @@ impl Gathered {
 
 /// Where each joint is sampled: its limits, or one turn of it around the middle where it has more;
 /// sliding joints without limits `length` to either side.
-pub(super) fn windows<const N: usize>(
+pub(crate) fn windows<const N: usize>(
     chain: &Chain<N>,
     limits: &Limits<N>,
     length: f64,
