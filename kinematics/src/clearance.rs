@@ -26,6 +26,8 @@ use crate::chain::{Chain, Places};
 use crate::frame::Frame;
 use crate::model::Model;
 
+/// Farther than asked it is looked, so that the next time need not, metres.
+const AHEAD: f64 = 0.02;
 /// Most capsules of an arm.
 pub const MAX_CAPSULES: usize = 48;
 
@@ -132,6 +134,8 @@ pub struct Clearance<const N: usize> {
     pairs: Vec<Pair>,
     left_out: Vec<LeftOut>,
     levers: [f64; N],
+    /// The same of each pair.
+    pair_levers: Vec<[f64; N]>,
 }
 
 /// The segments of all capsules at one configuration.
@@ -143,8 +147,8 @@ struct Placed {
 impl<const N: usize> Clearance<N> {
     /// The arm of `model` with the capsules of `shapes` among `obstacles`.
     ///
-    /// Links next to each other are not watched, nor are pairs that touch by design (over more than
-    /// half of the joints' range) or that never come nearer than `nearest` metres: those that are left
+    /// Links next to each other are not watched, nor are pairs that touch by design (links over more
+    /// than half of the joints' range, a link and an obstacle over all of it) or that never come nearer than `nearest` metres: those that are left
     /// out are in [`Clearance::left_out`]. The same for the same arguments.
     ///
     /// # Errors
@@ -173,9 +177,16 @@ impl<const N: usize> Clearance<N> {
             pairs: Vec::new(),
             left_out: Vec::new(),
             levers: [0.0; N],
+            pair_levers: Vec::new(),
         };
         clearance.choose(model, nearest);
-        clearance.levers = pairs::levers(model, &clearance.parts);
+        for pair in &clearance.pairs {
+            let of_pair = pairs::levers(model, &clearance.parts, *pair);
+            for (lever, of_pair) in clearance.levers.iter_mut().zip(&of_pair) {
+                *lever = lever.max(*of_pair);
+            }
+            clearance.pair_levers.push(of_pair);
+        }
         Ok(clearance)
     }
 
@@ -222,6 +233,35 @@ impl<const N: usize> Clearance<N> {
                 found(&near);
             }
         }
+    }
+
+    /// As [`Clearance::near`], each pair within a distance of its own, given its levers; the least that
+    /// any pair is beyond its distance, and the least distance of any, as far as they are known: no
+    /// more than they are.
+    #[inline]
+    pub(crate) fn near_each(
+        &self,
+        q: &[f64; N],
+        within: impl Fn(&[f64; N]) -> f64,
+        mut found: impl FnMut(&Nearness<N>),
+    ) -> (f64, f64) {
+        let placed = self.place(q);
+        let (mut beyond, mut nearest) = (f64::INFINITY, f64::INFINITY);
+        for (pair, levers) in self.pairs.iter().zip(&self.pair_levers) {
+            let within = within(levers);
+            let distance = match self.measure(&placed, *pair, within + AHEAD) {
+                Some(near) => {
+                    if near.distance < within {
+                        found(&near);
+                    }
+                    near.distance
+                }
+                None => within + AHEAD,
+            };
+            beyond = beyond.min(distance - within);
+            nearest = nearest.min(distance);
+        }
+        (beyond, nearest)
     }
 
     fn place(&self, q: &[f64; N]) -> Placed {

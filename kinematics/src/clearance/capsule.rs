@@ -8,7 +8,7 @@ use nalgebra::{Matrix3, Vector3};
 use crate::frame::Frame;
 
 /// Most capsules side by side for a flat box.
-const STRIPS: u32 = 3;
+const STRIPS: u32 = 2;
 /// Radii that are tried, as multiples of the least: a thicker capsule may be a shorter one.
 const RADII: [f64; 9] = [1.0, 1.01, 1.03, 1.06, 1.1, 1.15, 1.2, 1.3, 1.42];
 

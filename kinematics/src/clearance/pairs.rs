@@ -12,8 +12,9 @@ use crate::model::Model;
 const ONE_PLACE: f64 = 1e-3;
 /// Configurations that are tried.
 const SAMPLES: u32 = 2000;
-/// Pairs that touch in a larger share of them touch by design.
+/// Links that touch in a larger share of them touch by design; a link and an obstacle in such a one.
 const BY_DESIGN: f64 = 0.5;
+const ALWAYS: f64 = 0.9999;
 /// Of these, the nearest that are gone on from, and steps from each.
 const DOWNHILL: usize = 4;
 const STEPS: u32 = 60;
@@ -80,7 +81,12 @@ impl<const N: usize> Clearance<N> {
         }
         for tried in tried {
             let share = f64::from(tried.touching) / f64::from(SAMPLES);
-            if share > BY_DESIGN {
+            let by_design = match tried.pair {
+                Pair::Links(..) => BY_DESIGN,
+                // Of a wall the arm may well have most of its reach on the other side.
+                Pair::World(..) => ALWAYS,
+            };
+            if share > by_design {
                 self.leave_out(tried.pair, Reason::Touching(share));
                 continue;
             }
@@ -193,30 +199,45 @@ impl<const N: usize> Tried<N> {
     }
 }
 
-/// Of each variable the most that it changes a distance by: the farthest that a point can be from the
-/// joints it moves, each by its share.
-pub(super) fn levers<const N: usize>(model: &Model<N>, parts: &[Part]) -> [f64; N] {
+/// Of each variable the most that it changes the distance of `pair` by: the farthest that a point of
+/// either can be from the joint, whichever of the two is less, as either may be taken to stand.
+pub(super) fn levers<const N: usize>(model: &Model<N>, parts: &[Part], pair: Pair) -> [f64; N] {
     let chain = &model.chain;
     let places = chain.places(&[0.0; N]);
-    let frames = places.frames();
     let spans = chain.spans(&model.limits);
+    let part = |index: usize| parts.get(index);
+    let far = |part: &Part| part.capsule.from.norm().max(part.capsule.to.norm());
+    let (base, moved) = match pair {
+        Pair::World(a, _) => (None, part(a)),
+        Pair::Links(a, b) => match (part(a), part(b)) {
+            (Some(one), Some(other)) if one.body > other.body => (Some(other), Some(one)),
+            both => both,
+        },
+    };
     let mut levers = [0.0; N];
+    let Some(moved) = moved else {
+        return levers;
+    };
+    let from = base.map_or(0, |base| base.body);
+    let way = |joints: std::ops::Range<usize>| -> f64 {
+        joints.map(|it| spans.get(it).copied().unwrap_or(0.0)).sum()
+    };
     for (joint, moves) in places.moves().iter().enumerate() {
-        let mut lever = 0.0_f64;
-        if moves.motion == Motion::Sliding {
-            lever = 1.0;
-        } else {
-            for part in parts.iter().filter(|part| part.body > joint) {
-                let way: f64 = (joint + 1..part.body)
-                    .map(|it| spans.get(it).copied().unwrap_or(0.0))
-                    .sum();
-                let far = part.capsule.from.norm().max(part.capsule.to.norm());
-                lever = lever.max(way + far);
-            }
+        if joint < from || joint >= moved.body {
+            continue;
         }
-        if joint < frames.len()
-            && let Some(entry) = levers.get_mut(moves.variable)
-        {
+        let lever = match (moves.motion, base) {
+            (Motion::Sliding, _) => 1.0,
+            (Motion::Turning, None) => way(joint + 1..moved.body) + far(moved),
+            (Motion::Turning, Some(base)) => {
+                let ahead = way(joint + 1..moved.body) + far(moved);
+                // The base has no joint to measure from but the first.
+                let first = chain.first().translation.norm();
+                let origin = if from == 0 { first } else { 0.0 };
+                ahead.min(far(base) + origin + way(from..joint + 1))
+            }
+        };
+        if let Some(entry) = levers.get_mut(moves.variable) {
             *entry += lever * moves.multiplier.abs();
         }
     }

@@ -13,6 +13,7 @@ use crate::chain::Chain;
 use crate::frame::Frame;
 use crate::model::Limits;
 use crate::streaming::PULL;
+use crate::streaming::fence::{Fence, KeepAway, Seen};
 use crate::streaming::programme::Side;
 use crate::streaming::task::{Residual, Task, beside};
 
@@ -49,6 +50,9 @@ pub(crate) struct Search<'a, const N: usize> {
     pub(crate) task: Task,
     pub(crate) posture: &'a [f64; N],
     pub(crate) period: f64,
+    pub(crate) keep: Option<&'a KeepAway<N>>,
+    /// What velocities are held to at some positions.
+    pub(crate) fence: Option<(&'a [f64; N], &'a Fence<N>)>,
 }
 
 /// A configuration on its way to a target.
@@ -60,6 +64,7 @@ struct Seeker<const N: usize> {
     /// Whether the last step was damped.
     strained: bool,
     sides: [Side; N],
+    seen: Option<Seen<N>>,
 }
 
 /// Where the joints ought to be.
@@ -117,6 +122,12 @@ impl<const N: usize> Aim<N> {
         self.lost = None;
         self.home = q;
         self.left_at_home = 0.0;
+    }
+
+    /// What is near was told anew.
+    pub(crate) fn forget(&mut self) {
+        self.main.seen = None;
+        self.scout.seen = None;
     }
 
     /// One step towards `target`.
@@ -178,6 +189,7 @@ impl<const N: usize> Seeker<N> {
             left: Residual::default(),
             strained: false,
             sides: [Side::Free; N],
+            seen: None,
         }
     }
 
@@ -208,6 +220,18 @@ impl<const N: usize> Seeker<N> {
         if self.strained {
             wanted.damp(&at.jacobian, &back);
             step = wanted.programme.solve(&least, &most, &mut self.sides);
+        }
+        if let Some(keep) = search.keep
+            && step.iter().all(|way| way.is_finite())
+        {
+            let fence = match search.fence {
+                Some((q, fence)) if *q == self.q => fence.of_step(),
+                _ => keep.fence_of_step(&mut self.seen, &self.q, &step.map(f64::abs)),
+            };
+            if !fence.holds(&step) {
+                let programme = &wanted.programme;
+                step = programme.solve_within(&least, &most, &mut self.sides, &fence);
+            }
         }
         if !step.iter().all(|way| way.is_finite()) {
             // A target beyond what can be reckoned with, or turned by what is no rotation.

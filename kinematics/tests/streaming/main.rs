@@ -11,6 +11,7 @@
     reason = "modules shared by tests and measuring program"
 )]
 
+mod keep_away;
 mod robots;
 mod scenes;
 
