@@ -70,7 +70,9 @@ pub const PERIODS: (f64, f64) = (1e-4, 0.1);
 /// The rate at which joints that the task leaves free go to the posture, 1/s.
 const PULL: f64 = 1.0;
 /// A twist is damped as for the way it covers in this time, seconds.
-const AHEAD: f64 = 0.02;
+pub const AHEAD: f64 = 0.02;
+/// A twist of which this share is made is kept.
+const KEPT: f64 = 0.99;
 /// A target farther than this from the nearest place is out of reach, metres.
 const BEYOND: f64 = 5e-5;
 /// A path is begun on when the tool is this near to it, metres.
@@ -325,6 +327,13 @@ impl<const N: usize> Follower<N> {
 
     /// A tick in which the tool moves with `twist`: metres a second above radians a second, base
     /// frame.
+    ///
+    /// A twist is led by a hand that may turn it in any tick, so nothing is looked for ahead of the arm
+    /// but what each joint and every distance needs to stop. Where a joint can't keep it, all of it is
+    /// slowed down, so that the tool keeps to its direction; at a position limit it comes to rest.
+    /// Near a singularity it is damped, as far as the way of the next [`AHEAD`] seconds bends: there and
+    /// at the border of what is in reach the tool turns aside, along the border, and the arm stays bent
+    /// enough to come back at once. The share in the answer is that of the twist which is made.
     pub fn jog(&mut self, twist: &Vector6<f64>) -> Step<N> {
         if !twist.iter().all(|number| number.is_finite()) {
             return self.brake();
@@ -332,11 +341,12 @@ impl<const N: usize> Follower<N> {
         self.horizon.clear();
         let room = self.bounds.room(&self.q, &self.v);
         let jacobian = self.chain.linearise(&self.q).jacobian;
-        let mut free = [0.0; N];
+        let (mut free, mut back) = ([0.0; N], [0.0; N]);
         for joint in 0..N {
             free[joint] = PULL * (self.posture[joint] - self.q[joint]);
+            back[joint] = self.aim.bent()[joint] - self.q[joint];
         }
-        let programme = self.task.tangent(&jacobian, twist, &free, AHEAD);
+        let programme = self.task.led(&jacobian, twist, &free, &back, AHEAD);
         let rate = Factors::of(&programme.hessian).solve(&programme.linear);
         if !rate.iter().all(|rate| rate.is_finite()) {
             return self.brake();
@@ -348,22 +358,21 @@ impl<const N: usize> Follower<N> {
             programme.solve_within(&least, &most, &mut [Side::Free; N], fence)
         });
         let (least, most) = shares(&room, &[0.0; N], &rate);
-        let (share, velocities) = if least <= most {
-            let share = most.min(1.0);
-            (share, rate.map(|rate| share * rate))
+        // A joint that rounding has put beyond its limit is at it.
+        let velocities = if least <= most + 1e-9 {
+            rate.map(|rate| most.clamp(0.0, 1.0) * rate)
         } else {
-            let sides = &mut self.sides;
-            let velocities = programme.solve(&room.least, &room.most, sides);
-            (0.0, velocities)
+            programme.solve(&room.least, &room.most, &mut self.sides)
         };
-        let bent = blocked.is_some();
-        let clear = self.take(&velocities, &room, fence.as_ref());
-        let course = if share >= 1.0 && clear && !bent {
+        self.take(&velocities, &room, fence.as_ref());
+        let made = self.task.share(&jacobian, twist, &self.v);
+        let course = if made >= KEPT {
+            self.aim.remember(self.bounds.period());
             Course::Kept
         } else {
             Course::Behind
         };
-        self.answer(share, course)
+        self.answer(made.clamp(0.0, 1.0), course)
     }
 
     /// A tick of braking.

@@ -268,7 +268,7 @@ impl<const N: usize> Horizon<N> {
                 }
             }
             self.push(knot);
-            let rough = self.rough(stride);
+            let rough = self.rough(stride, draft.along >= path.end());
             let midway = 0.5 * (last.along + draft.along);
             let between = self.at(midway);
             let way = ground.chain.pose(&between).way_to(&path.at(midway).pose);
@@ -299,7 +299,7 @@ impl<const N: usize> Horizon<N> {
     }
 
     /// Whether the last two knots say too little of what is between them.
-    fn rough(&mut self, stride: f64) -> bool {
+    fn rough(&mut self, stride: f64, ends: bool) -> bool {
         let (from, to) = (*self.knot(self.len - 2), *self.knot(self.len - 1));
         let h = to.along - from.along;
         let (mut change, mut bulge, mut largest) = (0.0f64, 0.0f64, 0.0f64);
@@ -316,6 +316,15 @@ impl<const N: usize> Horizon<N> {
             for joint in 0..N {
                 let chord = (to.q[joint] - from.q[joint]) / h;
                 self.knot_mut(0).rate[joint] = 2.0 * chord - to.rate[joint];
+            }
+            return stride > SMALL;
+        }
+        if wild && ends {
+            // And one that ends in a singularity the other way round.
+            let last = self.len - 1;
+            for joint in 0..N {
+                let chord = (to.q[joint] - from.q[joint]) / h;
+                self.knot_mut(last).rate[joint] = 2.0 * chord - from.rate[joint];
             }
             return stride > SMALL;
         }
@@ -452,6 +461,6 @@ fn rate<const N: usize>(
     for joint in 0..N {
         free[joint] = ground.pull * (ground.posture[joint] - q[joint]);
     }
-    let programme = ground.task.tangent(jacobian, tangent, &free, 0.0);
+    let programme = ground.task.tangent(jacobian, tangent, &free);
     Factors::of(&programme.hessian).solve(&programme.linear)
 }

@@ -99,17 +99,10 @@ impl<const N: usize> Follower<N> {
         }
     }
 
-    /// Moves with `velocities` as far as there is room and clearance, and aims where that leads;
-    /// whether that was all of them.
-    pub(super) fn take(
-        &mut self,
-        velocities: &[f64; N],
-        room: &Room<N>,
-        fence: Option<&Fence<N>>,
-    ) -> bool {
+    /// Moves with `velocities` as far as there is room and clearance, and aims where that leads.
+    pub(super) fn take(&mut self, velocities: &[f64; N], room: &Room<N>, fence: Option<&Fence<N>>) {
         let kept = self.kept_clear(velocities, room, fence);
         self.go(&kept.unwrap_or(*velocities), room);
-        kept.is_none()
     }
 
     /// Moves with `velocities` as far as there is room.

@@ -5,8 +5,8 @@ use surehand_kinematics::streaming::Course;
 use surehand_kinematics::{Clearance, Frame, Model, Obstacle, Shapes};
 
 use crate::robots::{panda, so101, ur5e};
-use crate::scenes::{Line, Run};
-use crate::{ACCELERATION, Dice, PANDA, PERIODS, SO101, UR5E, assert_limits};
+use crate::scenes::{Dice, Line, Run};
+use crate::{ACCELERATION, PANDA, PERIODS, SO101, UR5E, assert_limits};
 
 const MARGIN: f64 = 0.01;
 /// Of the margin, what surfaces that bend may take.
