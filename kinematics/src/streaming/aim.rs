@@ -13,7 +13,8 @@ use crate::chain::Chain;
 use crate::frame::Frame;
 use crate::model::Limits;
 use crate::streaming::PULL;
-use crate::streaming::fence::{Fence, KeepAway, Seen};
+use crate::streaming::fence::Fence;
+use crate::streaming::keep_away::{KeepAway, Seen};
 use crate::streaming::programme::Side;
 use crate::streaming::task::{Residual, Task, beside};
 

@@ -8,7 +8,7 @@ use nalgebra::Vector6;
 
 use crate::chain::Chain;
 use crate::streaming::bounds::Bounds;
-use crate::streaming::fence::KeepAway;
+use crate::streaming::keep_away::KeepAway;
 use crate::streaming::knot::{Knot, ceiling};
 use crate::streaming::path::Path;
 use crate::streaming::programme::{Factors, Side};

@@ -11,7 +11,7 @@
 //! largest is safe as well. A longer view only raises the bounds, so they are renewed in place.
 
 use crate::streaming::bounds::Bounds;
-use crate::streaming::fence::KeepAway;
+use crate::streaming::keep_away::KeepAway;
 
 /// Shares of the speed and acceleration limits that are planned with; the rest is for what happens
 /// between knots.
