@@ -437,4 +437,46 @@ proptest! {
         }
         assert_limits(&run);
     }
+
+    #[test]
+    fn every_number_that_makes_no_follower_is_told_with_its_joint(
+        joint in 0..6usize,
+        field in 0..5u8,
+        number in prop::sample::select(&[f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, 0.0]),
+    ) {
+        let mut model = ur5e();
+        let (mut acceleration, mut start) = ([ACCELERATION; 6], UR5E);
+        match field {
+            0 => model.limits.lower[joint] = model.limits.upper[joint] + number.abs(),
+            1 => model.limits.upper[joint] = f64::NAN,
+            2 => model.limits.velocity[joint] = number,
+            3 => acceleration[joint] = number,
+            _ => start[joint] = if number.is_finite() { f64::NAN } else { number },
+        }
+        let error = Follower::new(&model, acceleration, 0.001, start).unwrap_err();
+        let named = match error {
+            FollowerError::Range { joint, .. } => field < 2 && joint < 6,
+            FollowerError::Limit { what, .. } => {
+                what == if field == 2 { "velocity limit" } else { "acceleration limit" }
+            }
+            FollowerError::Start { .. } => field == 4,
+            FollowerError::Period { .. } => false,
+        };
+        prop_assert!(named, "{error}");
+        let line = error.to_string();
+        prop_assert!(line.starts_with(&format!("joint {joint}: ")) && !line.contains('\n'), "{line}");
+    }
+
+    #[test]
+    fn quaternions_are_taken_of_length_one_and_no_other(
+        parts in prop::array::uniform4(-1.0..1.0f64),
+        length in prop::sample::select(&[0.0, 1e-300, 0.5, 0.99, 1.0, 1.01, 2.0, 1e300, f64::NAN]),
+        target in prop::array::uniform3(-1.0..1.0f64),
+    ) {
+        let norm = parts.iter().map(|part| part * part).sum::<f64>().sqrt();
+        prop_assume!(norm > 0.1);
+        let frame = Frame::from_quaternion(target, parts.map(|part| part / norm * length));
+        prop_assert_eq!(frame.is_some(), length == 1.0);
+        prop_assert!(frame.is_none_or(|frame| frame.is_sound()));
+    }
 }
