@@ -407,9 +407,7 @@ proptest! {
         };
         run.follow(&line, 3.0);
         assert_limits(&run);
-        // In ticks of 5 ms a joint's velocity comes in steps of 0.1 rad/s.
-        let within = if period < 0.002 { 1e-4 } else { 5e-4 };
-        prop_assert!(run.figures.error < within, "{}", run.figures.error);
+        prop_assert!(run.figures.error < 1e-4, "{}", run.figures.error);
     }
 
     #[test]
