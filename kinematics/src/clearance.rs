@@ -409,3 +409,62 @@ pub(crate) fn check_distance(what: &'static str, metres: f64) -> Result<(), Clea
         Err(ClearanceError::Distance { what, metres })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::description::Description;
+    use crate::global::{Sequence, windows};
+
+    /// No distance changes faster than its pair's levers say, and none that is near is missed by them.
+    fn levers_hold<const N: usize>(model: &Model<N>, clearance: &Clearance<N>) {
+        let windows = windows(&model.chain, &model.limits, 1.0);
+        let mut sequence = Sequence::<N>::new(3, N);
+        let mut draw = || -> [f64; N] {
+            let point = sequence.next();
+            std::array::from_fn(|i| windows[i][0] + (windows[i][1] - windows[i][0]) * point[i])
+        };
+        for _ in 0..300 {
+            let (one, other) = (draw(), draw());
+            let (here, there) = (clearance.place(&one), clearance.place(&other));
+            for (pair, levers) in clearance.pairs.iter().zip(&clearance.pair_levers) {
+                let distance = |placed: &Placed| {
+                    let near = clearance.measure(placed, *pair, f64::INFINITY);
+                    near.unwrap().distance
+                };
+                let most: f64 = (0..N).map(|i| levers[i] * (one[i] - other[i]).abs()).sum();
+                let change = (distance(&here) - distance(&there)).abs();
+                assert!(change <= most + 1e-9, "{pair:?} {change} {most}");
+            }
+            let mut found = 0;
+            let (beyond, nearest) = clearance.near_each(&one, |_| 0.05, |_| found += 1);
+            let mut near = 0;
+            clearance.near(&one, 0.05, |_| near += 1);
+            assert_eq!(found, near);
+            let least = clearance.least(&one).unwrap().distance;
+            assert!(nearest <= least + 1e-12 && beyond <= least - 0.05 + 1e-12);
+        }
+    }
+
+    #[test]
+    fn no_distance_changes_faster_than_its_own_levers_say() {
+        let text = include_str!("../../urdf/so101.urdf");
+        let description = Description::read("so101.urdf", text, "base", "gripper_frame").unwrap();
+        let so101: Model<5> = description.model().unwrap();
+        let shapes = Shapes::read("so101.urdf", text, "base", "gripper_frame", &|_| None).unwrap();
+        let wall = Obstacle::Plane {
+            point: Vector3::new(0.2, 0.0, 0.0),
+            normal: -Vector3::x(),
+        };
+        levers_hold(
+            &so101,
+            &Clearance::new(&so101, &shapes, &[wall], 0.5).unwrap(),
+        );
+        let text = include_str!("../tests/wild.urdf");
+        let description = Description::read("wild.urdf", text, "base", "tip").unwrap();
+        let wild: Model<7> = description.model().unwrap();
+        let mut rods = Shapes::rods(&wild, 0.02);
+        rods.add(0, Capsule::sphere(Vector3::new(0.1, 0.2, 0.1), 0.1));
+        levers_hold(&wild, &Clearance::new(&wild, &rods, &[wall], 0.5).unwrap());
+    }
+}
