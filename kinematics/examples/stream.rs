@@ -21,7 +21,7 @@ mod scenes;
 
 use nalgebra::{Vector3, Vector6};
 use scenes::{Circle, Figures, Run, fly_by, reach_out};
-use surehand_kinematics::Model;
+use surehand_kinematics::{Clearance, Model, Obstacle, Shapes};
 
 /// Radians a second squared.
 const ACCELERATION: f64 = 20.0;
@@ -63,6 +63,65 @@ fn main() {
         reaches("so101", robots::so101(), SO101, period);
         reaches("ur5e", robots::ur5e(), UR5E, period);
         reaches("panda", robots::panda(), PANDA, period);
+    }
+    let urdf = include_str!("../../urdf/so101.urdf");
+    let shapes = Shapes::read("so101.urdf", urdf, "base", "gripper_frame", &|_| None).unwrap();
+    clearances("so101", &robots::so101(), &shapes, SO101);
+    let (ur5e, panda) = (robots::ur5e(), robots::panda());
+    clearances("ur5e", &ur5e, &Shapes::rods(&ur5e, 0.03), UR5E);
+    clearances("panda", &panda, &Shapes::rods(&panda, 0.05), PANDA);
+}
+
+/// What keeping clear costs: circles that are followed, tracked and jogged, with and without, by
+/// turns.
+fn clearances<const N: usize>(name: &str, model: &Model<N>, shapes: &Shapes, start: [f64; N]) {
+    let tool = model.chain.pose(&start).translation;
+    let around = [
+        Obstacle::Plane {
+            point: Vector3::new(0.0, 0.0, -0.1),
+            normal: Vector3::z(),
+        },
+        Obstacle::Plane {
+            point: tool * 1.3,
+            normal: -tool.normalize(),
+        },
+    ];
+    let clearance = Clearance::new(model, shapes, &around, 0.1).unwrap();
+    println!(
+        "{name}: {} capsules, {} pairs, nearest {:.3} m",
+        shapes.capsules().len(),
+        clearance.pairs().len(),
+        clearance.least(&start).unwrap().distance
+    );
+    for kind in ["follow", "track", "jog"] {
+        let run = || Run::new(model.clone(), ACCELERATION, 0.001, start);
+        let (mut without, mut with) = (run(), run());
+        with.follower
+            .set_clearance(clearance.clone(), 0.005)
+            .unwrap();
+        for _ in 0..3 {
+            for run in [&mut without, &mut with] {
+                let circle = Circle {
+                    start: run.tool(),
+                    radius: 0.05,
+                    period: 2.0,
+                    rounds: 100.0,
+                    about: None,
+                };
+                run.follower.begin(0.0);
+                for tick in 0..4000 {
+                    let at = 0.001 * f64::from(tick);
+                    let place = surehand_kinematics::streaming::Path::at(&circle, at);
+                    run.tick(|follower| match kind {
+                        "follow" => follower.follow(&circle, 1.0),
+                        "track" => follower.track(&place.pose),
+                        _ => follower.jog(&place.tangent),
+                    });
+                }
+            }
+        }
+        print(&format!("{name} {kind} without"), &without, 0.0, 0.001);
+        print(&format!("{name} {kind} with"), &with, 0.0, 0.001);
     }
 }
 

@@ -3,7 +3,7 @@
 //! Owns the geometry and nothing else: no names, no limits. Fixed joints are folded into the next
 //! moving one, and every joint's frame is turned so that it moves about, or along, its own z axis.
 
-use nalgebra::{ArrayStorage, Matrix3, Rotation3, SMatrix, Unit, Vector3, Vector6};
+use nalgebra::{ArrayStorage, Matrix3, SMatrix, Unit, Vector3, Vector6};
 
 use crate::frame::Frame;
 use crate::model::{Limits, MAX_JOINTS};
@@ -40,19 +40,6 @@ pub struct Driver {
     pub multiplier: f64,
     /// What is added then, radians or metres.
     pub offset: f64,
-}
-
-/// A joint in the frame of the one before, which is turned already so that only a turn about x is
-/// left between the two axes (as in Denavit and Hartenberg's convention, but with any translation:
-/// nearly parallel axes have no common normal worth having).
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Stage {
-    translation: [f64; 3],
-    /// Cosine and sine of the turn about x.
-    tilt: [f64; 2],
-    /// What is added to the joint's angle, so that both frames are turned right.
-    offset: f64,
-    motion: Motion,
 }
 
 /// Joints of which some follow others (mimic joints in a URDF).
@@ -149,34 +136,42 @@ impl<const N: usize> Chain<N> {
     /// A distance from the first joint that the tool never exceeds, metres.
     #[must_use]
     pub fn reach(&self, limits: &Limits<N>) -> f64 {
-        let extent = |lower: f64, upper: f64| lower.abs().max(upper.abs());
-        let mut sum = self.tip.translation.norm();
-        let mut add = |stage: &Stage, lower: f64, upper: f64| {
-            sum += Vector3::from(stage.translation).norm();
-            if stage.motion == Motion::Sliding {
-                sum += extent(lower, upper);
+        let spans = self.spans(limits);
+        self.tip.translation.norm() + spans.iter().take(self.joints()).sum::<f64>()
+    }
+
+    /// How far each joint's origin is from that of the one before at most, metres; 0 for the first
+    /// where it turns.
+    pub(crate) fn spans(&self, limits: &Limits<N>) -> [f64; MAX_JOINTS] {
+        let mut spans = [0.0; MAX_JOINTS];
+        let span = |stage: &Stage, one: f64, other: f64| {
+            let fixed = Vector3::from(stage.translation).norm();
+            match stage.motion {
+                Motion::Turning => fixed,
+                Motion::Sliding => fixed + one.abs().max(other.abs()),
             }
         };
         match &self.coupled {
             None => {
-                for ((stage, lower), upper) in
-                    self.stages.iter().zip(&limits.lower).zip(&limits.upper)
+                let bounds = limits.lower.iter().zip(&limits.upper);
+                for (slot, (stage, (lower, upper))) in
+                    spans.iter_mut().zip(self.stages.iter().zip(bounds))
                 {
-                    add(stage, *lower, *upper);
+                    *slot = span(stage, *lower, *upper);
                 }
             }
             Some(coupled) => {
                 let stages = coupled.stages.iter().zip(&coupled.drivers);
-                for (stage, driver) in stages.take(coupled.len) {
+                for (slot, (stage, driver)) in spans.iter_mut().zip(stages).take(coupled.len) {
                     let of = |bounds: &[f64; N]| {
                         let bound = bounds.get(driver.variable).copied().unwrap_or(0.0);
                         driver.multiplier * bound + driver.offset
                     };
-                    add(stage, of(&limits.lower), of(&limits.upper));
+                    *slot = span(stage, of(&limits.lower), of(&limits.upper));
                 }
             }
         }
-        sum
+        spans
     }
 
     /// The tool's pose at positions `q` (radians or metres, base first).
@@ -187,6 +182,64 @@ impl<const N: usize> Chain<N> {
             None => sweep(&self.first, &self.stages, q, N, &self.tip).tool,
             Some(coupled) => coupled.sweep(&self.first, q, &self.tip).tool,
         }
+    }
+
+    /// Every joint's frame at positions `q` (radians or metres, base first).
+    #[inline]
+    #[must_use]
+    pub fn places(&self, q: &[f64; N]) -> Places {
+        let mut places = Places {
+            frames: [Frame::IDENTITY; MAX_JOINTS],
+            moves: [Moves::STILL; MAX_JOINTS],
+            len: 0,
+        };
+        let mut visit = |i: usize, x, y, z, p: [f64; 3]| {
+            if let Some(frame) = places.frames.get_mut(i) {
+                *frame = Frame {
+                    rotation: Matrix3::from([x, y, z]),
+                    translation: p.into(),
+                };
+            }
+        };
+        match &self.coupled {
+            None => {
+                walk(&self.first, &self.stages, q, N, visit);
+                for (i, moves) in places.moves.iter_mut().enumerate().take(N) {
+                    *moves = Moves {
+                        variable: i,
+                        multiplier: 1.0,
+                        motion: self.stages[i].motion,
+                    };
+                }
+                places.len = N.min(MAX_JOINTS);
+            }
+            Some(coupled) => {
+                let positions = coupled.positions(q);
+                walk(
+                    &self.first,
+                    &coupled.stages,
+                    &positions,
+                    coupled.len,
+                    &mut visit,
+                );
+                let joints = coupled.stages.iter().zip(&coupled.drivers);
+                for (moves, (stage, driver)) in places.moves.iter_mut().zip(joints) {
+                    *moves = Moves {
+                        variable: driver.variable,
+                        multiplier: driver.multiplier,
+                        motion: stage.motion,
+                    };
+                }
+                places.len = coupled.len;
+            }
+        }
+        places
+    }
+
+    /// How many joints there are, those that follow others among them.
+    #[must_use]
+    pub fn joints(&self) -> usize {
+        self.coupled.as_ref().map_or(N, |coupled| coupled.len)
     }
 
     /// The tool's pose at positions `q` (radians or metres, base first), and how it moves with them.
@@ -211,12 +264,16 @@ impl<const N: usize> Chain<N> {
 }
 
 impl Coupled {
-    fn sweep<const N: usize>(&self, first: &Frame, q: &[f64; N], tip: &Frame) -> Swept<MAX_JOINTS> {
-        let positions = self.drivers.map(|driver| {
+    fn positions<const N: usize>(&self, q: &[f64; N]) -> [f64; MAX_JOINTS] {
+        self.drivers.map(|driver| {
             // The driver was checked to name a variable.
             let variable = q.get(driver.variable).copied().unwrap_or(0.0);
             driver.multiplier * variable + driver.offset
-        });
+        })
+    }
+
+    fn sweep<const N: usize>(&self, first: &Frame, q: &[f64; N], tip: &Frame) -> Swept<MAX_JOINTS> {
+        let positions = self.positions(q);
         sweep(first, &self.stages, &positions, self.len, tip)
     }
 
@@ -233,144 +290,6 @@ impl Coupled {
         Linearised {
             tool: swept.tool,
             jacobian,
-        }
-    }
-}
-
-impl Stage {
-    /// One that sits where the joint before it does.
-    fn still(motion: Motion) -> Stage {
-        Stage {
-            translation: [0.0; 3],
-            tilt: [1.0, 0.0],
-            offset: 0.0,
-            motion,
-        }
-    }
-
-    /// Places `stages`, one for each of `joints`, each in the frame of the one before; the first
-    /// joint's frame, and the turn of the last stage's frame against the last joint's.
-    fn connect<'a>(
-        joints: impl Iterator<Item = &'a Joint>,
-        stages: &mut [Stage],
-    ) -> (Frame, Matrix3<f64>) {
-        let mut first = Frame::IDENTITY;
-        let mut before = Matrix3::identity();
-        for (i, joint) in joints.enumerate().take(stages.len()) {
-            let align = turn_z_to(&joint.axis);
-            let mut origin = seen_from(&before, &joint.origin);
-            origin.rotation *= align;
-            before = align;
-            if i == 0 {
-                first = origin;
-                continue;
-            }
-            // Rotation = Rz(pan) Rx(tilt) Rz(roll).
-            let r = &origin.rotation;
-            let pan = if r[(0, 2)].hypot(r[(1, 2)]) > 0.0 {
-                r[(0, 2)].atan2(-r[(1, 2)])
-            } else {
-                0.0
-            };
-            let unpan = Rotation3::from_axis_angle(&Vector3::z_axis(), -pan).into_inner();
-            let left = unpan * r;
-            let tilt = left[(2, 2)].clamp(-1.0, 1.0);
-            let tilt = (-left[(1, 2)]).atan2(tilt);
-            let untilt = Rotation3::from_axis_angle(&Vector3::x_axis(), -tilt).into_inner();
-            let left = untilt * left;
-            let roll = left[(1, 0)].atan2(left[(0, 0)]);
-            stages[i - 1].offset += pan;
-            stages[i].translation = (unpan * origin.translation).into();
-            stages[i].tilt = [tilt.cos(), tilt.sin()];
-            stages[i].offset = roll;
-        }
-        (first, before)
-    }
-}
-
-/// Every joint's axis in the base frame, and the tool.
-struct Swept<const M: usize> {
-    directions: [[f64; 3]; M],
-    points: [[f64; 3]; M],
-    tool: Frame,
-}
-
-/// The first `len` of `stages` at `positions`.
-#[inline(always)]
-fn sweep<const M: usize>(
-    first: &Frame,
-    stages: &[Stage; M],
-    positions: &[f64; M],
-    len: usize,
-    tip: &Frame,
-) -> Swept<M> {
-    let mut angles = [0.0; M];
-    for i in 0..M {
-        angles[i] = stages[i].offset
-            + match stages[i].motion {
-                Motion::Turning => positions[i],
-                Motion::Sliding => 0.0,
-            };
-    }
-    let (sines, cosines) = trigonometry::sin_cos(&angles);
-    let [mut x, mut y, mut z]: [[f64; 3]; 3] = first.rotation.into();
-    let mut p: [f64; 3] = first.translation.into();
-    let mut swept = Swept {
-        directions: [[0.0; 3]; M],
-        points: [[0.0; 3]; M],
-        tool: Frame::IDENTITY,
-    };
-    for i in 0..len.min(M) {
-        let stage = &stages[i];
-        if i > 0 {
-            let [tx, ty, tz] = stage.translation;
-            let [cosine, sine] = stage.tilt;
-            for a in 0..3 {
-                p[a] += x[a] * tx + y[a] * ty + z[a] * tz;
-                (y[a], z[a]) = (y[a] * cosine + z[a] * sine, z[a] * cosine - y[a] * sine);
-            }
-        }
-        if stage.motion == Motion::Sliding {
-            for a in 0..3 {
-                p[a] += z[a] * positions[i];
-            }
-        }
-        let (sine, cosine) = (sines[i], cosines[i]);
-        for a in 0..3 {
-            (x[a], y[a]) = (x[a] * cosine + y[a] * sine, y[a] * cosine - x[a] * sine);
-        }
-        swept.directions[i] = z;
-        swept.points[i] = p;
-    }
-    let frame = Frame {
-        rotation: Matrix3::from([x, y, z]),
-        translation: p.into(),
-    };
-    swept.tool = frame.then(tip);
-    swept
-}
-
-impl<const M: usize> Swept<M> {
-    /// How the tool moves with joint `i`: a turning joint's column is
-    /// `(axis × (tool − point), axis)`, a sliding one's `(axis, 0)`.
-    #[inline(always)]
-    fn moves(&self, i: usize, motion: Motion) -> [f64; 6] {
-        let d = &self.directions[i];
-        match motion {
-            Motion::Sliding => [d[0], d[1], d[2], 0.0, 0.0, 0.0],
-            Motion::Turning => {
-                let t = &self.tool.translation;
-                let p = &self.points[i];
-                let r = [t.x - p[0], t.y - p[1], t.z - p[2]];
-                [
-                    d[1] * r[2] - d[2] * r[1],
-                    d[2] * r[0] - d[0] * r[2],
-                    d[0] * r[1] - d[1] * r[0],
-                    d[0],
-                    d[1],
-                    d[2],
-                ]
-            }
         }
     }
 }
@@ -409,23 +328,12 @@ impl<const N: usize> Linearised<N> {
     }
 }
 
-/// `frame` in a parent that is turned by `turn`.
-fn seen_from(turn: &Matrix3<f64>, frame: &Frame) -> Frame {
-    Frame {
-        rotation: turn.transpose() * frame.rotation,
-        translation: turn.transpose() * frame.translation,
-    }
-}
-
-/// A rotation whose z axis is `axis`.
-fn turn_z_to(axis: &Unit<Vector3<f64>>) -> Matrix3<f64> {
-    Rotation3::rotation_between(&Vector3::z(), axis)
-        // Opposite to z there are many; this is one.
-        .unwrap_or_else(|| Rotation3::from_axis_angle(&Vector3::x_axis(), std::f64::consts::PI))
-        .into_inner()
-}
-
+mod places;
+mod stage;
 mod trigonometry;
+
+pub use places::{Moves, Places};
+use stage::{Stage, Swept, seen_from, sweep, walk};
 
 #[cfg(test)]
 mod tests;

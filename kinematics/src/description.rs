@@ -78,6 +78,14 @@ impl Description {
         self.variables.iter().map(|variable| variable.name.as_str())
     }
 
+    /// Of a joint that moves in the chain: how many moving ones are before it, and where it is with
+    /// every variable at 0.
+    pub(crate) fn moving(&self, joint: &str) -> Option<(usize, f64)> {
+        let index = self.joints.iter().position(|named| named.name == joint)?;
+        let named = self.joints.get(index)?;
+        Some((index, named.driver.offset))
+    }
+
     /// The chain as a model of exactly `N` variables; `None` when it has another number.
     #[must_use]
     pub fn model<const N: usize>(&self) -> Option<Model<N>> {

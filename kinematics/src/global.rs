@@ -13,8 +13,10 @@ mod search;
 mod sequence;
 mod structure;
 
-use atlas::{Atlas, windows};
+use atlas::Atlas;
+pub(crate) use atlas::windows;
 use search::Search;
+pub(crate) use sequence::Sequence;
 pub use structure::{Bound, Exact};
 
 use crate::chain::Chain;

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! URDF ─► Description ─► Model<N> ─┬─► Chain<N>: forward kinematics, Jacobian
-//!                                  ├─► global: joints for a pose, from anywhere
-//!                                  └─► streaming: the next joint velocities, tick after tick
+//!      └► Shapes ─┐                ├─► global: joints for a pose, from anywhere
+//!                 │                ├─► streaming: the next joint velocities, tick after tick
+//!                 └────────────────┴─► Clearance<N>: distances and how they change with the joints
 //! ```
 //!
 //! Everything after loading is of fixed size, pure and free of allocation, so that a real-time tick
@@ -11,6 +12,7 @@
 //! in the frame of the base link.
 
 pub mod chain;
+pub mod clearance;
 pub mod description;
 pub mod frame;
 pub mod global;
@@ -18,7 +20,8 @@ pub mod model;
 pub mod streaming;
 pub mod task;
 
-pub use chain::{Chain, Driver, Jacobian, Joint, Linearised, Motion};
+pub use chain::{Chain, Driver, Jacobian, Joint, Linearised, Motion, Moves, Places};
+pub use clearance::{Capsule, Clearance, ClearanceError, Nearness, Obstacle, Pair, Shapes};
 pub use description::{Description, DescriptionError};
 pub use frame::Frame;
 pub use global::{Answer, Bound, Exact, InputError, Options, SetupError, Solver, Unreached};

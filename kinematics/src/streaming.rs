@@ -41,8 +41,11 @@
 mod aim;
 mod answer;
 mod bounds;
+mod fence;
 mod horizon;
+mod keep_away;
 mod knot;
+mod motion;
 mod path;
 mod programme;
 mod task;
@@ -50,12 +53,15 @@ mod task;
 use nalgebra::Vector6;
 
 use crate::chain::Chain;
+use crate::clearance::{Clearance, ClearanceError};
 use crate::frame::Frame;
 use crate::model::Model;
-use aim::{Aim, Search};
+use aim::Aim;
 pub use answer::{Course, FollowerError, Step};
-use bounds::{Bounds, Room, stoppable};
-use horizon::{Ground, Horizon, Sight};
+use bounds::Bounds;
+use horizon::{Ground, Horizon};
+use keep_away::{KeepAway, Seen};
+use motion::shares;
 pub use path::{Path, Waypoint};
 use programme::{Factors, Side};
 pub use task::{Residual, Task};
@@ -64,16 +70,10 @@ pub use task::{Residual, Task};
 pub const PERIODS: (f64, f64) = (1e-4, 0.1);
 /// The rate at which joints that the task leaves free go to the posture, 1/s.
 const PULL: f64 = 1.0;
-/// Of its acceleration a joint keeps the first share for the motion of what it pursues, and the
-/// second to close up on it.
-const AFTER_TARGET: (f64, f64) = (0.45, 0.45);
-const ON_PATH: (f64, f64) = (0.8, 0.15);
-/// Tries to find the way along a path that the joints can cover in a tick, and the share of
-/// the shares there is room for that is kept clear of at their ends.
-const TRIES: u32 = 3;
-const EDGE: f64 = 0.05;
 /// A twist is damped as for the way it covers in this time, seconds.
-const AHEAD: f64 = 0.02;
+pub const AHEAD: f64 = 0.02;
+/// A twist of which this share is made is kept.
+const KEPT: f64 = 0.99;
 /// A target farther than this from the nearest place is out of reach, metres.
 const BEYOND: f64 = 5e-5;
 /// A path is begun on when the tool is this near to it, metres.
@@ -97,6 +97,8 @@ pub struct Follower<const N: usize> {
     horizon: Horizon<N>,
     along: f64,
     share: f64,
+    keep: Option<KeepAway<N>>,
+    seen: Option<Seen<N>>,
 }
 
 impl<const N: usize> Follower<N> {
@@ -148,6 +150,8 @@ impl<const N: usize> Follower<N> {
             horizon: Horizon::new(&bounds),
             along: 0.0,
             share: 0.0,
+            keep: None,
+            seen: None,
         };
         follower.reset(start, [0.0; N])?;
         Ok(follower)
@@ -183,6 +187,37 @@ impl<const N: usize> Follower<N> {
     /// What the tool is to keep; the whole pose unless set.
     pub fn set_task(&mut self, task: Task) {
         self.task = task;
+        self.begin(self.along);
+    }
+
+    /// Keeps `clearance` from now on: in [`Follower::track`] and [`Follower::jog`] the arm slows down
+    /// towards whatever is near and slides along it, in [`Follower::follow`] it slows down on the path;
+    /// at `margin` metres it stops. Within the last millimetre of the margin, or its last fifth, it may
+    /// come where surfaces bend. Joint limits go first: an arm that begins too near comes back as it
+    /// can.
+    ///
+    /// # Errors
+    /// A margin that is not a finite number, or below 0; the follower is as before.
+    pub fn set_clearance(
+        &mut self,
+        clearance: Clearance<N>,
+        margin: f64,
+    ) -> Result<(), ClearanceError> {
+        self.keep = Some(KeepAway::new(clearance, margin, &self.bounds)?);
+        self.forget();
+        Ok(())
+    }
+
+    /// Keeps away from nothing any more.
+    pub fn unset_clearance(&mut self) {
+        self.keep = None;
+        self.forget();
+    }
+
+    /// What was seen of what is near.
+    fn forget(&mut self) {
+        self.seen = None;
+        self.aim.forget();
         self.begin(self.along);
     }
 
@@ -274,6 +309,7 @@ impl<const N: usize> Follower<N> {
             task: self.task,
             pull: PULL,
             posture: &self.posture,
+            keep: self.keep.as_ref(),
         };
         self.horizon.look(&ground, path);
         self.advance(pace.clamp(0.0, 1.0))
@@ -286,72 +322,19 @@ impl<const N: usize> Follower<N> {
             task: self.task,
             pull: PULL,
             posture: &self.posture,
+            keep: self.keep.as_ref(),
         }
-    }
-
-    /// A tick along the path as far as it is in sight.
-    #[inline]
-    fn advance(&mut self, pace: f64) -> Step<N> {
-        let period = self.bounds.period();
-        let room = self.bounds.room(&self.q, &self.v);
-        let here = self.horizon.at(self.along);
-        let mut rate = self.horizon.rate(self.along + 0.5 * self.share * period);
-        let mut off = [0.0; N];
-        for joint in 0..N {
-            if self.level {
-                off[joint] = (here[joint] - self.q[joint]) / period;
-            }
-        }
-        let sight = self.horizon.speed(self.along, self.share, period);
-        let end = self.horizon.end();
-        let left = ((end - self.along) / period).max(0.0);
-        let mut share = 0.0;
-        let mut to = here;
-        // The rate is not known before the way is: the second and third time it is that of the way.
-        for _ in 0..TRIES {
-            let (least, most) = shares(&room, &off, &rate);
-            share = if least > most {
-                // The least that is wrong: the nearest to what it was.
-                self.share.clamp(most, least)
-            } else {
-                let edge = EDGE * (most.min(2.0) - least).max(0.0);
-                let slowest = if least > 0.0 { least + edge } else { 0.0 };
-                // An arm that is off the path waits for itself.
-                let fastest = if self.level { sight.min(pace) } else { 0.0 };
-                fastest.min(most - edge).max(slowest)
-            };
-            share = share.clamp(0.0, 1.0).min(left);
-            to = self.horizon.at(self.along + share * period);
-            let mut inside = true;
-            for joint in 0..N {
-                let v = (to[joint] - self.q[joint]) / period;
-                inside &= v >= room.least[joint] && v <= room.most[joint];
-                if share > 0.0 {
-                    rate[joint] = (v - off[joint]) / share;
-                }
-            }
-            if inside {
-                break;
-            }
-        }
-        let along = self.along + share * period;
-        self.pursue(&here, &to, &room, ON_PATH);
-        self.along = along;
-        self.share = share;
-        self.horizon.pass(along);
-        self.aim.set(to);
-        let near = end - along < 1e-9;
-        let course = match self.horizon.sight() {
-            Sight::End if near => Course::Done,
-            Sight::Blocked if end - along < period => Course::Blocked,
-            _ if self.level => Course::Kept,
-            _ => Course::Behind,
-        };
-        self.answer(share, course)
     }
 
     /// A tick in which the tool moves with `twist`: metres a second above radians a second, base
     /// frame.
+    ///
+    /// A twist is led by a hand that may turn it in any tick, so nothing is looked for ahead of the arm
+    /// but what each joint and every distance needs to stop. Where a joint can't keep it, all of it is
+    /// slowed down, so that the tool keeps to its direction; at a position limit it comes to rest.
+    /// Near a singularity it is damped, as far as the way of the next [`AHEAD`] seconds bends: there and
+    /// at the border of what is in reach the tool turns aside, along the border, and the arm stays bent
+    /// enough to come back at once. The share in the answer is that of the twist which is made.
     pub fn jog(&mut self, twist: &Vector6<f64>) -> Step<N> {
         if !twist.iter().all(|number| number.is_finite()) {
             return self.brake();
@@ -359,31 +342,38 @@ impl<const N: usize> Follower<N> {
         self.horizon.clear();
         let room = self.bounds.room(&self.q, &self.v);
         let jacobian = self.chain.linearise(&self.q).jacobian;
-        let mut free = [0.0; N];
+        let (mut free, mut back) = ([0.0; N], [0.0; N]);
         for joint in 0..N {
             free[joint] = PULL * (self.posture[joint] - self.q[joint]);
+            back[joint] = self.aim.bent()[joint] - self.q[joint];
         }
-        let programme = self.task.tangent(&jacobian, twist, &free, AHEAD);
+        let programme = self.task.led(&jacobian, twist, &free, &back, AHEAD);
         let rate = Factors::of(&programme.hessian).solve(&programme.linear);
         if !rate.iter().all(|rate| rate.is_finite()) {
             return self.brake();
         }
+        let fence = self.fence(&room);
+        let blocked = fence.as_ref().filter(|fence| !fence.holds(&rate));
+        let rate = blocked.map_or(rate, |fence| {
+            let (least, most) = ([-f64::MAX; N], [f64::MAX; N]);
+            programme.solve_within(&least, &most, &mut [Side::Free; N], fence)
+        });
         let (least, most) = shares(&room, &[0.0; N], &rate);
-        let (share, velocities) = if least <= most {
-            let share = most.min(1.0);
-            (share, rate.map(|rate| share * rate))
+        // A joint that rounding has put beyond its limit is at it.
+        let velocities = if least <= most + 1e-9 {
+            rate.map(|rate| most.clamp(0.0, 1.0) * rate)
         } else {
-            let sides = &mut self.sides;
-            let velocities = programme.solve(&room.least, &room.most, sides);
-            (0.0, velocities)
+            programme.solve(&room.least, &room.most, &mut self.sides)
         };
-        self.take(&velocities, &room);
-        let course = if share >= 1.0 {
+        self.take(&velocities, &room, fence.as_ref());
+        let made = self.task.share(&jacobian, twist, &self.v);
+        let course = if made >= KEPT {
+            self.aim.remember(self.bounds.period());
             Course::Kept
         } else {
             Course::Behind
         };
-        self.answer(share, course)
+        self.answer(made.clamp(0.0, 1.0), course)
     }
 
     /// A tick of braking.
@@ -391,113 +381,7 @@ impl<const N: usize> Follower<N> {
         self.horizon.clear();
         self.share = 0.0;
         let room = self.bounds.room(&self.q, &self.v);
-        self.take(&[0.0; N], &room);
+        self.go(&[0.0; N], &room);
         self.answer(0.0, Course::Braking)
     }
-
-    fn answer(&self, share: f64, course: Course) -> Step<N> {
-        Step {
-            positions: self.q,
-            velocities: self.v,
-            share,
-            course,
-            residual: self.aim.left(),
-        }
-    }
-
-    /// Moves with `velocities` as far as there is room, and aims where that leads.
-    fn take(&mut self, velocities: &[f64; N], room: &Room<N>) {
-        for joint in 0..N {
-            let v = velocities[joint]
-                .max(room.least[joint])
-                .min(room.most[joint]);
-            self.v[joint] = v;
-            self.q[joint] += v * self.bounds.period();
-        }
-        self.feed = self.v;
-        self.aim.set(self.bounds.limits().clamp(&self.q));
-    }
-
-    /// A step of the aim towards `target` and one of the arm after it.
-    #[inline]
-    fn approach(&mut self, target: &Frame) -> bool {
-        let from = *self.aim.joints();
-        let search = Search {
-            chain: &self.chain,
-            limits: self.bounds.limits(),
-            task: self.task,
-            posture: &self.posture,
-            period: self.bounds.period(),
-        };
-        self.aim.step(&search, target);
-        let room = self.bounds.room(&self.q, &self.v);
-        let to = *self.aim.joints();
-        self.pursue(&from, &to, &room, AFTER_TARGET)
-    }
-
-    /// Goes after joints that move from `from` to `to` in this tick; whether it is with them.
-    ///
-    /// A joint that can be there is. Else it takes the other's velocity, as far as the first of the `shares` of its
-    /// acceleration brings it, and closes up at the largest speed from which the second stops it there.
-    #[inline]
-    fn pursue(
-        &mut self,
-        from: &[f64; N],
-        to: &[f64; N],
-        room: &Room<N>,
-        shares: (f64, f64),
-    ) -> bool {
-        let period = self.bounds.period();
-        let mut velocities = [0.0; N];
-        let mut level = true;
-        for joint in 0..N {
-            let v = (to[joint] - self.q[joint]) / period;
-            velocities[joint] = v;
-            level &= v >= room.least[joint] && v <= room.most[joint];
-        }
-        self.level = level;
-        if level {
-            self.q = *to;
-            self.v = velocities;
-            self.feed = velocities;
-            return true;
-        }
-        for joint in 0..N {
-            let speed = self.bounds.limits().velocity[joint];
-            let acceleration = self.bounds.acceleration()[joint];
-            let change = shares.0 * acceleration * period;
-            let pursued = ((to[joint] - from[joint]) / period).clamp(-speed, speed);
-            self.feed[joint] += (pursued - self.feed[joint]).clamp(-change, change);
-            let distance = from[joint] - self.q[joint];
-            let closing =
-                stoppable(distance.abs(), shares.1 * acceleration, period).copysign(distance);
-            let v = (self.feed[joint] + closing)
-                .max(room.least[joint])
-                .min(room.most[joint]);
-            self.v[joint] = v;
-            self.q[joint] += v * period;
-        }
-        false
-    }
-}
-
-/// The shares `s` for which `off + s·rate` has room, least and most; crossed when there is none.
-#[inline]
-fn shares<const N: usize>(room: &Room<N>, off: &[f64; N], rate: &[f64; N]) -> (f64, f64) {
-    let (mut least, mut most) = (0.0f64, f64::INFINITY);
-    for joint in 0..N {
-        let (low, high) = (
-            room.least[joint] - off[joint],
-            room.most[joint] - off[joint],
-        );
-        if rate[joint].abs() > 1e-12 {
-            let inverse = 1.0 / rate[joint];
-            let (one, other) = (low * inverse, high * inverse);
-            least = least.max(one.min(other));
-            most = most.min(one.max(other));
-        } else if low > 0.0 || high < 0.0 {
-            most = -1.0;
-        }
-    }
-    (least, most)
 }

@@ -187,4 +187,33 @@ proptest! {
         swapped.swap(from % words.len(), to % words.len());
         let _ = Description::read("arm.urdf", &swapped.join("\""), "base", "tip");
     }
+
+    #[test]
+    fn a_number_that_is_none_is_told_with_the_joint_that_has_it(
+        joint in prop::sample::select(&["turn1", "turn2", "slide4", "turn5", "turn6", "turn7"]),
+        field in prop::sample::select(&["lower=\"", "upper=\"", "velocity=\"", "<origin xyz=\"", "rpy=\"", "<axis xyz=\""]),
+        number in prop::sample::select(&["NaN", "inf", "-inf", "1e999"]),
+    ) {
+        // Of the joint's own element, the first number of the field.
+        let at = WILD.find(&format!("<joint name=\"{joint}\"")).unwrap();
+        let at = at + WILD[at..].find(field).unwrap() + field.len();
+        let end = at + WILD[at..].find([' ', '"']).unwrap();
+        let text = format!("{}{number}{}", &WILD[..at], &WILD[end..]);
+        let line = refused(&text);
+        prop_assert!(line.contains(&format!("`{joint}`")), "{line}");
+    }
+
+    #[test]
+    fn limits_upside_down_are_told_with_their_joint(
+        joint in prop::sample::select(&["turn1", "turn2", "slide4", "turn5", "turn6", "turn7"]),
+        lower in -3.0..3.0f64,
+        less in 0.0..3.0f64,
+    ) {
+        let at = WILD.find(&format!("<joint name=\"{joint}\"")).unwrap();
+        let from = at + WILD[at..].find("lower=").unwrap();
+        let to = from + WILD[from..].find("velocity=").unwrap();
+        let limits = format!("lower=\"{lower}\" upper=\"{}\" ", lower - less);
+        let line = refused(&format!("{}{limits}{}", &WILD[..from], &WILD[to..]));
+        prop_assert!(line.contains(&format!("`{joint}`")) && line.contains("lower < upper"), "{line}");
+    }
 }

@@ -7,6 +7,8 @@
 //!
 //! Real time: [`Atlas::gather`] and [`Atlas::start`] neither allocate nor loop without a bound.
 
+mod gathered;
+
 use nalgebra::Vector3;
 
 use super::sequence::Sequence;
@@ -14,9 +16,7 @@ use crate::chain::{Chain, Motion};
 use crate::frame::Frame;
 use crate::model::Limits;
 use crate::task::Task;
-
-/// Most candidates that are looked at together.
-pub(super) const MOST: usize = 48;
+pub(super) use gathered::{Candidate, Gathered};
 
 /// So much of a joint's range is sampled beyond either end, and brought to the end: solutions in the
 /// corners of the limits have few neighbours inside.
@@ -61,21 +61,6 @@ pub(super) struct Seen {
     azimuth: f64,
     /// The x axis of the last joint's frame, seen from the azimuth.
     across: Vector3<f64>,
-}
-
-/// An entry that may be near.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Candidate {
-    /// Squared difference of the keys.
-    pub(super) distance: f32,
-    entry: u32,
-}
-
-/// The candidates of one look.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Gathered {
-    pub(super) found: [Candidate; MOST],
-    pub(super) len: usize,
 }
 
 /// The starting points of one arm for one task.
@@ -432,54 +417,9 @@ fn distance(a: &[f32; KEY], b: &[f32; KEY]) -> f32 {
     sum
 }
 
-impl Gathered {
-    pub(super) fn none() -> Gathered {
-        Gathered {
-            found: [Candidate {
-                distance: f32::INFINITY,
-                entry: 0,
-            }; MOST],
-            len: 0,
-        }
-    }
-
-    #[inline(always)]
-    fn add(&mut self, candidate: Candidate) {
-        if let Some(slot) = self.found.get_mut(self.len) {
-            *slot = candidate;
-            self.len += 1;
-            return;
-        }
-        // Full: the farthest goes.
-        let farthest = (self.found.iter_mut()).max_by(|a, b| a.distance.total_cmp(&b.distance));
-        if let Some(farthest) = farthest
-            && candidate.distance < farthest.distance
-        {
-            *farthest = candidate;
-        }
-    }
-
-    /// Takes the nearest out.
-    #[inline(always)]
-    pub(super) fn take_nearest(&mut self) -> Option<Candidate> {
-        let found = self.found.get(..self.len)?;
-        let mut nearest = 0;
-        let mut distance = f32::INFINITY;
-        for (i, candidate) in found.iter().enumerate() {
-            if candidate.distance < distance {
-                (nearest, distance) = (i, candidate.distance);
-            }
-        }
-        let taken = *found.get(nearest)?;
-        self.len -= 1;
-        self.found.swap(nearest, self.len);
-        Some(taken)
-    }
-}
-
 /// Where each joint is sampled: its limits, or one turn of it around the middle where it has more;
 /// sliding joints without limits `length` to either side.
-pub(super) fn windows<const N: usize>(
+pub(crate) fn windows<const N: usize>(
     chain: &Chain<N>,
     limits: &Limits<N>,
     length: f64,

@@ -6,14 +6,14 @@
 
 /// An endless row of points.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Sequence<const N: usize> {
+pub(crate) struct Sequence<const N: usize> {
     at: [f64; N],
     by: [f64; N],
 }
 
 impl<const N: usize> Sequence<N> {
     /// The row that `seed` begins, even in its first `dimensions` coordinates.
-    pub(super) fn new(seed: u64, dimensions: usize) -> Sequence<N> {
+    pub(crate) fn new(seed: u64, dimensions: usize) -> Sequence<N> {
         // The root above 1 of x^(d+1) = x + 1.
         let power = 1.0 / f64::from(u32::try_from(dimensions).unwrap_or(1) + 1);
         let mut golden = 2.0_f64;
@@ -34,7 +34,7 @@ impl<const N: usize> Sequence<N> {
 
     /// The next point, every coordinate from 0 to below 1.
     #[inline]
-    pub(super) fn next(&mut self) -> [f64; N] {
+    pub(crate) fn next(&mut self) -> [f64; N] {
         for (at, by) in self.at.iter_mut().zip(&self.by) {
             *at += by;
             if *at >= 1.0 {

@@ -13,6 +13,8 @@ use crate::chain::Chain;
 use crate::frame::Frame;
 use crate::model::Limits;
 use crate::streaming::PULL;
+use crate::streaming::fence::Fence;
+use crate::streaming::keep_away::{KeepAway, Seen};
 use crate::streaming::programme::Side;
 use crate::streaming::task::{Residual, Task, beside};
 
@@ -27,6 +29,8 @@ const LEAP: f64 = 0.004;
 const STEP: f64 = 0.2;
 /// A target this near is reached, metres.
 const REACHED: f64 = 1e-4;
+/// And turned this near, radians.
+const TURNED: f64 = 1e-3;
 /// The share of the way to the present joints that the memory of a good bend goes in a second.
 const FORGET: f64 = 1.0;
 /// How far the bend that is begun with is from the start, so that an arm that starts stretched is
@@ -49,6 +53,9 @@ pub(crate) struct Search<'a, const N: usize> {
     pub(crate) task: Task,
     pub(crate) posture: &'a [f64; N],
     pub(crate) period: f64,
+    pub(crate) keep: Option<&'a KeepAway<N>>,
+    /// What velocities are held to at some positions.
+    pub(crate) fence: Option<(&'a [f64; N], &'a Fence<N>)>,
 }
 
 /// A configuration on its way to a target.
@@ -60,6 +67,7 @@ struct Seeker<const N: usize> {
     /// Whether the last step was damped.
     strained: bool,
     sides: [Side; N],
+    seen: Option<Seen<N>>,
 }
 
 /// Where the joints ought to be.
@@ -75,8 +83,10 @@ pub(crate) struct Aim<const N: usize> {
     /// Where the target was last reached, and what was left there, squared.
     home: [f64; N],
     left_at_home: f64,
-    /// The same, as it was in the long run.
+    /// The same, as it was in the long run: what is left of a turn that the arm can't make grows before
+    /// the target is lost.
     bent: [f64; N],
+    left_in_the_long_run: f64,
 }
 
 impl<const N: usize> Aim<N> {
@@ -96,12 +106,26 @@ impl<const N: usize> Aim<N> {
             home: q,
             left_at_home: 0.0,
             bent,
+            left_in_the_long_run: 0.0,
         }
     }
 
     /// The joints, inside the limits.
     pub(crate) fn joints(&self) -> &[f64; N] {
         &self.main.q
+    }
+
+    /// Where the arm was well bent.
+    pub(crate) fn bent(&self) -> &[f64; N] {
+        &self.bent
+    }
+
+    /// The arm is well bent where it is, for another `period`.
+    pub(crate) fn remember(&mut self, period: f64) {
+        for joint in 0..N {
+            let way = self.main.q[joint] - self.bent[joint];
+            self.bent[joint] += FORGET * period * way;
+        }
     }
 
     /// What of the target is out of reach.
@@ -117,6 +141,13 @@ impl<const N: usize> Aim<N> {
         self.lost = None;
         self.home = q;
         self.left_at_home = 0.0;
+        self.left_in_the_long_run = 0.0;
+    }
+
+    /// What is near was told anew.
+    pub(crate) fn forget(&mut self) {
+        self.main.seen = None;
+        self.scout.seen = None;
     }
 
     /// One step towards `target`.
@@ -125,7 +156,11 @@ impl<const N: usize> Aim<N> {
         let longest = STRAIN * SECOND * search.period * search.period;
         self.main.step(search, target, &self.bent, longest);
         let left = self.main.left;
-        let reached = !self.main.strained && left.position < REACHED;
+        // A turn that is left is no loss to an arm that can't make every turn, unless a limit is in the
+        // way.
+        let whole = N >= 6 || self.main.sides.iter().any(|side| *side != Side::Free);
+        let turned = left.angle < TURNED || !whole;
+        let reached = !self.main.strained && left.position < REACHED && turned;
         match self.lost {
             Some(_) if self.rests => self.rests = false,
             Some(steps) => {
@@ -136,10 +171,9 @@ impl<const N: usize> Aim<N> {
             None => {
                 self.home = self.main.q;
                 self.left_at_home = left.square();
-                for joint in 0..N {
-                    let way = self.home[joint] - self.bent[joint];
-                    self.bent[joint] += FORGET * search.period * way;
-                }
+                self.remember(search.period);
+                let more = self.left_at_home - self.left_in_the_long_run;
+                self.left_in_the_long_run += FORGET * search.period * more;
             }
         }
     }
@@ -159,7 +193,8 @@ impl<const N: usize> Aim<N> {
             self.main = self.scout;
         }
         let (times, least) = AS_BEFORE;
-        let back = self.main.left.square() <= times * self.left_at_home + least;
+        let before = self.left_at_home.min(self.left_in_the_long_run);
+        let back = self.main.left.square() <= times * before + least;
         // Out of reach there is no end to patience.
         let next = if reached {
             steps + 1
@@ -178,6 +213,7 @@ impl<const N: usize> Seeker<N> {
             left: Residual::default(),
             strained: false,
             sides: [Side::Free; N],
+            seen: None,
         }
     }
 
@@ -208,6 +244,18 @@ impl<const N: usize> Seeker<N> {
         if self.strained {
             wanted.damp(&at.jacobian, &back);
             step = wanted.programme.solve(&least, &most, &mut self.sides);
+        }
+        if let Some(keep) = search.keep
+            && step.iter().all(|way| way.is_finite())
+        {
+            let fence = match search.fence {
+                Some((q, fence)) if *q == self.q => fence.of_step(),
+                _ => keep.fence_of_step(&mut self.seen, &self.q, &step.map(f64::abs)),
+            };
+            if !fence.holds(&step) {
+                let programme = &wanted.programme;
+                step = programme.solve_within(&least, &most, &mut self.sides, &fence);
+            }
         }
         if !step.iter().all(|way| way.is_finite()) {
             // A target beyond what can be reckoned with, or turned by what is no rotation.

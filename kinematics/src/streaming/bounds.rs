@@ -87,6 +87,60 @@ impl<const N: usize> Bounds<N> {
         room
     }
 
+    /// Where the joints come to stand that move with `v` in this tick and then brake together, in the
+    /// direction in which they move.
+    #[inline]
+    pub(crate) fn stands(&self, q: &[f64; N], v: &[f64; N]) -> [f64; N] {
+        let (change, speed) = self.slowest_to_stop(v);
+        let ticks = (speed / change).trunc();
+        // The way of the one that takes longest, as a time at its speed; the others cover theirs in it.
+        let time = if speed > 0.0 {
+            self.period * (ticks + 1.0) * (1.0 - 0.5 * ticks * change / speed)
+        } else {
+            0.0
+        };
+        // At a position limit a joint is braked harder.
+        std::array::from_fn(|joint| {
+            let (lower, upper) = (self.limits.lower[joint], self.limits.upper[joint]);
+            (q[joint] + v[joint] * time)
+                .min(upper.max(q[joint]))
+                .max(lower.min(q[joint]))
+        })
+    }
+
+    /// The velocities one tick of braking together after `v`.
+    #[inline]
+    pub(crate) fn braked(&self, v: &[f64; N]) -> [f64; N] {
+        let (change, speed) = self.slowest_to_stop(v);
+        let share = if speed > change {
+            1.0 - change / speed
+        } else {
+            0.0
+        };
+        v.map(|v| share * v)
+    }
+
+    /// How long the joint takes to brake from `v` that takes longest, seconds.
+    #[inline]
+    pub(crate) fn time_to_stop(&self, v: &[f64; N]) -> f64 {
+        let (change, speed) = self.slowest_to_stop(v);
+        speed / change * self.period
+    }
+
+    /// How much the joint that takes longest to brake from `v` changes its speed in a tick, and its
+    /// speed.
+    #[inline]
+    fn slowest_to_stop(&self, v: &[f64; N]) -> (f64, f64) {
+        let (mut change, mut speed) = (1.0, 0.0);
+        for joint in 0..N {
+            let (a, b) = (self.acceleration[joint] * self.period, v[joint].abs());
+            if b * change > speed * a {
+                (change, speed) = (a, b);
+            }
+        }
+        (change, speed)
+    }
+
     /// The largest speed of `joint` towards a limit `distance` away; negative, back inside, where
     /// it is beyond.
     #[inline]
@@ -131,6 +185,34 @@ mod tests {
             }
             prop_assert!((way - distance).abs() < 1e-9, "{way} {distance}");
         }
+    }
+
+    #[test]
+    fn joints_that_brake_together_stand_where_it_is_foretold() {
+        let limits = Limits {
+            lower: [-9.0; 3],
+            upper: [9.0; 3],
+            velocity: [2.0; 3],
+        };
+        let bounds = Bounds::new(limits, [10.0, 20.0, 5.0], 0.004);
+        let (mut q, mut v) = ([0.1, 0.2, 0.3], [1.3, -1.9, 0.2]);
+        let stands = bounds.stands(&q, &v);
+        for _ in 0..100 {
+            for joint in 0..3 {
+                q[joint] += 0.004 * v[joint];
+            }
+            let next = bounds.braked(&v);
+            for joint in 0..3 {
+                let change = (next[joint] - v[joint]).abs();
+                assert!(change <= bounds.acceleration()[joint] * 0.004 + 1e-12);
+            }
+            v = next;
+        }
+        assert_eq!(v, [0.0; 3]);
+        for joint in 0..3 {
+            assert!((q[joint] - stands[joint]).abs() < 1e-12);
+        }
+        assert_eq!(bounds.stands(&q, &v), q);
     }
 
     #[test]

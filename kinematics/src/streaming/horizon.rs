@@ -8,6 +8,7 @@ use nalgebra::Vector6;
 
 use crate::chain::Chain;
 use crate::streaming::bounds::Bounds;
+use crate::streaming::keep_away::KeepAway;
 use crate::streaming::knot::{Knot, ceiling};
 use crate::streaming::path::Path;
 use crate::streaming::programme::{Factors, Side};
@@ -37,6 +38,8 @@ const BULGE: f64 = 0.4;
 const LEAST: f64 = 1e-6;
 /// Bounds renewed in one tick.
 const SWEEP: usize = 4;
+/// How much nearer than the margin the arm may be halfway between knots, metres.
+const TOO_NEAR: f64 = 1e-4;
 /// The shortest distance of knots, in ticks, before the path counts as blocked.
 const SHORTEST: f64 = 0.001;
 
@@ -85,6 +88,7 @@ pub(crate) struct Ground<'a, const N: usize> {
     /// The rate at which joints left free go to the posture, 1/s, and the posture.
     pub(crate) pull: f64,
     pub(crate) posture: &'a [f64; N],
+    pub(crate) keep: Option<&'a KeepAway<N>>,
 }
 
 impl<const N: usize> Horizon<N> {
@@ -102,6 +106,7 @@ impl<const N: usize> Horizon<N> {
                 rate: [0.0; N],
                 cap: 0.0,
                 ceiling: 0.0,
+                clear: f64::INFINITY,
             }; KNOTS],
             first: 0,
             len: 0,
@@ -160,7 +165,11 @@ impl<const N: usize> Horizon<N> {
         let jacobian = ground.chain.linearise(q).jacobian;
         let rate = rate(ground, &jacobian, &tangent, q);
         if rate.iter().all(|rate| rate.is_finite()) {
-            self.push(Knot::new(ground.bounds, along, *q, rate));
+            let mut knot = Knot::new(ground.bounds, along, *q, rate);
+            if let Some(keep) = ground.keep {
+                knot.keep_clear(ground.bounds, keep);
+            }
+            self.push(knot);
         }
     }
 
@@ -249,15 +258,31 @@ impl<const N: usize> Horizon<N> {
                 self.shorten(ground.bounds.period());
                 return;
             }
-            self.push(Knot::new(ground.bounds, draft.along, draft.q, rate));
-            let rough = self.rough(stride);
+            let mut knot = Knot::new(ground.bounds, draft.along, draft.q, rate);
+            if let Some(keep) = ground.keep {
+                knot.keep_clear(ground.bounds, keep);
+                // Out of what is too near already, or not at all.
+                if knot.clear < last.clear.min(0.0) {
+                    self.shorten(ground.bounds.period());
+                    return;
+                }
+            }
+            self.push(knot);
+            let rough = self.rough(stride, draft.along >= path.end());
             let midway = 0.5 * (last.along + draft.along);
-            let way = ground
-                .chain
-                .pose(&self.at(midway))
-                .way_to(&path.at(midway).pose);
+            let between = self.at(midway);
+            let way = ground.chain.pose(&between).way_to(&path.at(midway).pose);
             let apart = way.fixed_rows::<3>(0).norm();
-            if rough || apart > MIDWAY.0 || !(whole || way.fixed_rows::<3>(3).norm() < MIDWAY.1) {
+            let near = ground.keep.is_some_and(|keep| {
+                // Where both ends are far enough for the way between them there is no need to look.
+                let far = last.clear.min(knot.clear);
+                far < f64::INFINITY && keep.lacks(&between) > TOO_NEAR - far.min(0.0)
+            });
+            if near
+                || rough
+                || apart > MIDWAY.0
+                || !(whole || way.fixed_rows::<3>(3).norm() < MIDWAY.1)
+            {
                 self.len -= 1;
                 self.shorten(ground.bounds.period());
                 return;
@@ -274,7 +299,7 @@ impl<const N: usize> Horizon<N> {
     }
 
     /// Whether the last two knots say too little of what is between them.
-    fn rough(&mut self, stride: f64) -> bool {
+    fn rough(&mut self, stride: f64, ends: bool) -> bool {
         let (from, to) = (*self.knot(self.len - 2), *self.knot(self.len - 1));
         let h = to.along - from.along;
         let (mut change, mut bulge, mut largest) = (0.0f64, 0.0f64, 0.0f64);
@@ -291,6 +316,15 @@ impl<const N: usize> Horizon<N> {
             for joint in 0..N {
                 let chord = (to.q[joint] - from.q[joint]) / h;
                 self.knot_mut(0).rate[joint] = 2.0 * chord - to.rate[joint];
+            }
+            return stride > SMALL;
+        }
+        if wild && ends {
+            // And one that ends in a singularity the other way round.
+            let last = self.len - 1;
+            for joint in 0..N {
+                let chord = (to.q[joint] - from.q[joint]) / h;
+                self.knot_mut(last).rate[joint] = 2.0 * chord - from.rate[joint];
             }
             return stride > SMALL;
         }
@@ -335,7 +369,9 @@ impl<const N: usize> Horizon<N> {
             let before = self.knot(index).ceiling;
             let ceiling = ceiling(bounds, self.knot(index), self.knot(index + 1));
             self.knot_mut(index).ceiling = ceiling;
-            if (ceiling - before).abs() <= 1e-9 || index == 0 {
+            // One that was never renewed says nothing of those before it.
+            let same = before > 0.0 && (ceiling - before).abs() <= 1e-9 * before.max(ceiling);
+            if same || index == 0 {
                 self.sweep = None;
                 return;
             }
@@ -425,6 +461,6 @@ fn rate<const N: usize>(
     for joint in 0..N {
         free[joint] = ground.pull * (ground.posture[joint] - q[joint]);
     }
-    let programme = ground.task.tangent(jacobian, tangent, &free, 0.0);
+    let programme = ground.task.tangent(jacobian, tangent, &free);
     Factors::of(&programme.hessian).solve(&programme.linear)
 }

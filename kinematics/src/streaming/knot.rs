@@ -11,6 +11,7 @@
 //! largest is safe as well. A longer view only raises the bounds, so they are renewed in place.
 
 use crate::streaming::bounds::Bounds;
+use crate::streaming::keep_away::KeepAway;
 
 /// Shares of the speed and acceleration limits that are planned with; the rest is for what happens
 /// between knots.
@@ -28,6 +29,8 @@ pub(crate) struct Knot<const N: usize> {
     pub(crate) cap: f64,
     /// The largest from which all that follows can be passed.
     pub(crate) ceiling: f64,
+    /// What is left of the distances that are watched, metres; infinite where none matters.
+    pub(crate) clear: f64,
 }
 
 impl<const N: usize> Knot<N> {
@@ -44,7 +47,15 @@ impl<const N: usize> Knot<N> {
             rate,
             cap,
             ceiling: 0.0,
+            clear: f64::INFINITY,
         }
+    }
+
+    /// Passed no faster than `keep` lets it.
+    pub(crate) fn keep_clear(&mut self, bounds: &Bounds<N>, keep: &KeepAway<N>) {
+        let (clear, speed) = keep.pass(bounds, &self.q, &self.rate);
+        self.clear = clear;
+        self.cap = self.cap.min(speed * speed);
     }
 }
 

@@ -9,9 +9,9 @@
 //! at the active set of the tick before.
 
 /// Rounds in which all wrong variables may change at once without fewer of them.
-const PATIENCE: u32 = 3;
+const PATIENCE: u32 = 1;
 /// Most rounds; what is not found by then is looked for from there in the next tick.
-const ROUNDS: u32 = 10;
+const ROUNDS: u32 = 3;
 
 /// Where a variable is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

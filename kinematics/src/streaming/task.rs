@@ -167,14 +167,13 @@ impl Task {
     }
 
     /// The rate of the joints that moves the tool by `tangent`, with joints that are left free
-    /// moving by `free`; damped as for the way covered in `ahead` of its units, 0 for the exact one.
+    /// moving by `free`.
     #[inline]
     pub(crate) fn tangent<const N: usize>(
         self,
         jacobian: &Jacobian<N>,
         tangent: &Vector6<f64>,
         free: &[f64; N],
-        ahead: f64,
     ) -> Programme<N> {
         let linear = Vector3::new(tangent[0], tangent[1], tangent[2]);
         let angular = Vector3::new(tangent[3], tangent[4], tangent[5]);
@@ -184,14 +183,54 @@ impl Task {
             programme.hessian[joint][joint] += LEAST + drawn;
             programme.linear[joint] += drawn * free[joint];
         }
-        if ahead > 0.0 {
-            let damping = bend(jacobian, &(linear * ahead));
-            let turning = RADIAN * (angular * ahead).norm_squared();
-            for joint in 0..N {
-                programme.hessian[joint][joint] += METRE * METRE * damping[joint] + turning;
-            }
+        programme
+    }
+
+    /// As [`Task::tangent`], damped as for the way covered in `ahead` seconds: see the module; `bent` is
+    /// the way to where the arm was well bent.
+    #[inline]
+    pub(crate) fn led<const N: usize>(
+        self,
+        jacobian: &Jacobian<N>,
+        twist: &Vector6<f64>,
+        free: &[f64; N],
+        bent: &[f64; N],
+        ahead: f64,
+    ) -> Programme<N> {
+        let mut programme = self.tangent(jacobian, twist, free);
+        let linear = Vector3::new(twist[0], twist[1], twist[2]) * ahead;
+        let angular = Vector3::new(twist[3], twist[4], twist[5]) * ahead;
+        let damping = bend(jacobian, &linear);
+        let turning = RADIAN * angular.norm_squared();
+        let reserve = RESERVE.0 * (linear.norm() / RESERVE.1).min(1.0) / ahead;
+        for joint in 0..N {
+            let damping = METRE * METRE * damping[joint];
+            programme.hessian[joint][joint] += damping + turning;
+            programme.linear[joint] += damping * reserve * bent[joint];
         }
         programme
+    }
+
+    /// The share of `twist` that joints moving at `rate` make: of its way, or of its turn where it has
+    /// no way.
+    pub(crate) fn share<const N: usize>(
+        self,
+        jacobian: &Jacobian<N>,
+        twist: &Vector6<f64>,
+        rate: &[f64; N],
+    ) -> f64 {
+        let rows = match (self, twist.fixed_rows::<3>(0).norm() > 0.0) {
+            (_, true) => 0..3,
+            (Task::Pose, false) => 3..6,
+            (Task::Position, false) => return 1.0,
+        };
+        let (mut made, mut asked) = (0.0, 0.0);
+        for row in rows {
+            let moves: f64 = (0..N).map(|it| jacobian[(row, it)] * rate[it]).sum();
+            made += moves * twist[row];
+            asked += twist[row] * twist[row];
+        }
+        if asked > 0.0 { made / asked } else { 1.0 }
     }
 
     /// How hard the posture draws: not at all where the task takes every joint.

@@ -245,3 +245,42 @@ pub fn reach_out<const N: usize>(run: &mut Run<N>, distance: f64, seconds: f64, 
     }
     worst
 }
+
+/// A generator of its own, so that a run is the same wherever it is made.
+pub struct Dice(pub u64);
+
+impl Dice {
+    /// −1 to 1.
+    pub fn roll(&mut self) -> f64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let share = (self.0 >> 11) as f64 / (1u64 << 53) as f64;
+        2.0 * share - 1.0
+    }
+}
+
+/// From anywhere out of the workspace in any direction, while the target turns if it `turns`, back in
+/// three seconds, and two more; where the target is then, as it was before.
+pub fn excursion<const N: usize>(run: &mut Run<N>, dice: &mut Dice, turns: bool) -> Frame {
+    let (lower, upper) = (run.model.limits.lower, run.model.limits.upper);
+    let start = std::array::from_fn(|joint| {
+        let (lower, upper) = (lower[joint].max(-2.0), upper[joint].min(2.0));
+        0.5 * (lower + upper) + 0.4 * dice.roll() * (upper - lower)
+    });
+    *run = Run::new(run.model.clone(), run.acceleration, run.period, start);
+    let begin = run.tool();
+    let direction = Vector3::from_fn(|_, _| dice.roll()).normalize();
+    let turn = Vector3::from_fn(|_, _| dice.roll()) * if turns { 1.0 } else { 0.0 };
+    let out = (3.0 / run.period).round();
+    for tick in 0..(5.0 / run.period).round() as u32 {
+        let share = (f64::from(tick) / out).min(1.0);
+        let way = 0.5 - 0.5 * (std::f64::consts::TAU * share).cos();
+        let mut target = begin;
+        target.translation += direction * (1.2 * way);
+        target.rotation = Rotation3::new(turn * way).into_inner() * target.rotation;
+        run.tick(|follower| follower.track(&target));
+    }
+    begin
+}

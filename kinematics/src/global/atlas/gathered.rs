@@ -1,0 +1,66 @@
+//! The entries of an atlas that may be near a target, nearest first.
+//!
+//! Owns a fixed number of them: of more the farthest are dropped. Never knows what is in an entry.
+
+/// Most candidates that are looked at together.
+const MOST: usize = 48;
+
+/// An entry that may be near.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::global) struct Candidate {
+    /// Squared difference of the keys.
+    pub(in crate::global) distance: f32,
+    pub(super) entry: u32,
+}
+
+/// The candidates of one look.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::global) struct Gathered {
+    pub(in crate::global) found: [Candidate; MOST],
+    pub(in crate::global) len: usize,
+}
+
+impl Gathered {
+    pub(in crate::global) fn none() -> Gathered {
+        Gathered {
+            found: [Candidate {
+                distance: f32::INFINITY,
+                entry: 0,
+            }; MOST],
+            len: 0,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn add(&mut self, candidate: Candidate) {
+        if let Some(slot) = self.found.get_mut(self.len) {
+            *slot = candidate;
+            self.len += 1;
+            return;
+        }
+        // Full: the farthest goes.
+        let farthest = (self.found.iter_mut()).max_by(|a, b| a.distance.total_cmp(&b.distance));
+        if let Some(farthest) = farthest
+            && candidate.distance < farthest.distance
+        {
+            *farthest = candidate;
+        }
+    }
+
+    /// Takes the nearest out.
+    #[inline(always)]
+    pub(in crate::global) fn take_nearest(&mut self) -> Option<Candidate> {
+        let found = self.found.get(..self.len)?;
+        let mut nearest = 0;
+        let mut distance = f32::INFINITY;
+        for (i, candidate) in found.iter().enumerate() {
+            if candidate.distance < distance {
+                (nearest, distance) = (i, candidate.distance);
+            }
+        }
+        let taken = *found.get(nearest)?;
+        self.len -= 1;
+        self.found.swap(nearest, self.len);
+        Some(taken)
+    }
+}
