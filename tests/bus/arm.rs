@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use surehand::arm::Family;
 use surehand::bus::{Bus, Found, Port, Ready, monotonic_now};
 use surehand_sim::Motion;
 use surehand_sim::faults::Fault;
@@ -103,7 +104,11 @@ impl Arm {
     }
 
     pub(crate) fn find(&self) -> Bus<Found> {
-        Bus::new(Port::open(&self.path, BAUD).unwrap(), calibration()).find()
+        Bus::new(
+            Port::open(&self.path, BAUD, Family::Feetech).unwrap(),
+            calibration(),
+        )
+        .find()
     }
 
     pub(crate) fn ready(&self) -> Bus<Ready> {
