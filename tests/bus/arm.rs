@@ -136,6 +136,7 @@ fn setups() -> Vec<Setup> {
             homing_offset: joint.homing_offset(),
             range_min: joint.range().0.0 as u16,
             range_max: joint.range().1.0 as u16,
+            ..Setup::default()
         })
         .collect()
 }

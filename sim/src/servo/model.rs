@@ -1,0 +1,56 @@
+//! What kinds of servo there are, and which protocol each speaks. Owns names and what tells one
+//! kind from another; never a register.
+
+use serde::Deserialize;
+
+/// A kind of servo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum Model {
+    /// Feetech STS3215.
+    #[default]
+    #[serde(rename = "STS3215")]
+    Sts3215,
+    /// Dynamixel XL330-M077.
+    #[serde(rename = "XL330-M077")]
+    Xl330M077,
+    /// Dynamixel XL330-M288.
+    #[serde(rename = "XL330-M288")]
+    Xl330M288,
+    /// Dynamixel XL430-W250.
+    #[serde(rename = "XL430-W250")]
+    Xl430W250,
+    /// Dynamixel XC430-W150.
+    #[serde(rename = "XC430-W150")]
+    Xc430W150,
+    /// Dynamixel XM430-W350.
+    #[serde(rename = "XM430-W350")]
+    Xm430W350,
+    /// Dynamixel XM540-W270.
+    #[serde(rename = "XM540-W270")]
+    Xm540W270,
+}
+
+/// What is spoken on a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// Feetech's.
+    Feetech,
+    /// Dynamixel's second.
+    Dynamixel,
+}
+
+impl Model {
+    /// What it speaks.
+    #[must_use]
+    pub fn protocol(self) -> Protocol {
+        match self {
+            Model::Sts3215 => Protocol::Feetech,
+            Model::Xl330M077
+            | Model::Xl330M288
+            | Model::Xl430W250
+            | Model::Xc430W150
+            | Model::Xm430W350
+            | Model::Xm540W270 => Protocol::Dynamixel,
+        }
+    }
+}
