@@ -19,7 +19,7 @@ use super::map::map;
 use super::port::Port;
 use super::problem::{Problem, Trouble};
 use super::register::{Block, Torque};
-use super::service::{RawReading, Reading, TorqueError};
+use super::service::{Health, RawReading, Reading, TorqueError};
 use super::settings::ServoSettings;
 use super::timeouts::Timeouts;
 use super::transaction::{Answer, Bytes, Line, deadline_in, monotonic_now};
@@ -99,6 +99,8 @@ pub struct FoundServo {
     pub firmware: Option<(i32, i32)>,
     /// What it measures.
     pub reading: RawReading,
+    /// Its supply and temperature, where a tick does not read them.
+    pub health: Option<Health>,
     /// Whether its torque is on, when it could be read.
     pub torque_on: Option<bool>,
 }
@@ -106,7 +108,10 @@ pub struct FoundServo {
 impl FoundServo {
     /// How its registers are to be read.
     fn reading_of(&self, family: Family) -> Reading {
-        let standard = Reading::of(family);
+        let standard = Reading {
+            health: self.health,
+            ..Reading::of(family)
+        };
         match (family, self.model.and_then(Model::of)) {
             (Family::Dynamixel, Some(model)) => Reading {
                 load_at_stall: model.load_at_stall(),
@@ -229,6 +234,7 @@ impl Bus<Silent> {
             .collect();
         let eeprom = self.read_patiently(map.eeprom, &awake);
         let control = self.read_patiently(map.control, &awake);
+        let health = map.health.map(|block| self.read_patiently(block, &awake));
         let mut problems = Vec::new();
         let mut servos = Vec::new();
         for (index, joint) in self.calibration.joints().iter().enumerate() {
@@ -236,6 +242,8 @@ impl Bus<Silent> {
                 family: self.family(),
                 ping: pings.get(index).unwrap_or_default(),
                 present: present.get(index).unwrap_or_default(),
+                health: (health.as_ref())
+                    .and_then(|health| Health::from_answer(&health.get(index)?)),
                 eeprom: eeprom.get(index).and_then(data),
                 control: control.get(index).and_then(data),
             };

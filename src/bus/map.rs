@@ -17,8 +17,10 @@ pub struct Map {
     pub eeprom: Block,
     /// Torque, fence and goal: what a servo was told.
     pub control: Block,
-    /// What a tick reads.
+    /// What a tick reads of every servo.
     pub present: Block,
+    /// What it reads of one servo in turn, where supply and temperature are not in `present`.
+    pub health: Option<Block>,
     /// Torque on or off.
     pub torque_enable: Register,
     /// Where it goes.
@@ -40,6 +42,7 @@ const FEETECH: Map = {
         eeprom: reg::EEPROM,
         control: reg::CONTROL,
         present: reg::PRESENT,
+        health: None,
         torque_enable: reg::TORQUE_ENABLE,
         goal_position: reg::WRITE_GOAL_POSITION,
         acceleration: reg::WRITE_ACCELERATION,
@@ -56,6 +59,7 @@ const DYNAMIXEL: Map = {
         eeprom: reg::EEPROM,
         control: reg::CONTROL,
         present: reg::PRESENT,
+        health: Some(reg::HEALTH),
         torque_enable: reg::TORQUE_ENABLE,
         goal_position: reg::WRITE_GOAL_POSITION,
         acceleration: reg::WRITE_PROFILE_ACCELERATION,

@@ -29,6 +29,34 @@ pub struct Reading {
     pub family: Family,
     /// What its load register holds at the stall torque.
     pub load_at_stall: i32,
+    /// What it said last, where supply and temperature are asked for in turn.
+    pub health: Option<Health>,
+}
+
+/// Supply and temperature of a servo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Health {
+    /// Supply, 0.1 V.
+    pub voltage: i32,
+    /// Temperature, °C.
+    pub temperature: i32,
+}
+
+impl Health {
+    /// What an answer to a read of a Dynamixel's health says. Zeros are none: a servo that can
+    /// answer has a supply and a temperature.
+    #[must_use]
+    pub fn from_answer(answer: &Answer) -> Option<Health> {
+        let Answer::Data { bytes, .. } = answer else {
+            return None;
+        };
+        let get = |register| dynamixel::HEALTH.get(bytes.as_slice(), register);
+        let health = Health {
+            voltage: get(dynamixel::PRESENT_VOLTAGE)?,
+            temperature: get(dynamixel::PRESENT_TEMPERATURE)?,
+        };
+        (health != Health::default()).then_some(health)
+    }
 }
 
 impl Reading {
@@ -38,6 +66,7 @@ impl Reading {
         Reading {
             family,
             load_at_stall: 1000,
+            health: None,
         }
     }
 }
@@ -71,8 +100,9 @@ impl Default for RawReading {
 }
 
 impl RawReading {
-    /// What an answer to a read of what a tick reads says. A reply of zeros throughout is none: a
-    /// servo that can answer has a supply and a temperature.
+    /// What an answer to a read of what a tick reads says. A Feetech reply of zeros throughout is
+    /// none: a servo that can answer has a supply and a temperature. A Dynamixel's says nothing
+    /// before its health is known.
     #[must_use]
     pub fn from_answer(reading: Reading, answer: &Answer) -> RawReading {
         let (errors, bytes) = match answer {
@@ -80,10 +110,11 @@ impl RawReading {
             Answer::Missing(fault) => return RawReading::Missing(*fault),
         };
         match reading.family {
-            Family::Feetech => RawReading::feetech(errors, bytes),
-            Family::Dynamixel => RawReading::dynamixel(reading.load_at_stall, errors, bytes),
+            Family::Feetech => {
+                RawReading::feetech(errors, bytes).filter(|_| bytes.iter().any(|byte| *byte != 0))
+            }
+            Family::Dynamixel => RawReading::dynamixel(reading, errors, bytes),
         }
-        .filter(|_| bytes.iter().any(|byte| *byte != 0))
         .unwrap_or(RawReading::Missing(ReadFault::Corrupt))
     }
 
@@ -99,16 +130,17 @@ impl RawReading {
         })
     }
 
-    fn dynamixel(load_at_stall: i32, errors: u8, bytes: &[u8]) -> Option<RawReading> {
+    fn dynamixel(reading: Reading, errors: u8, bytes: &[u8]) -> Option<RawReading> {
         let get = |register| dynamixel::PRESENT.get(bytes, register);
+        let health = reading.health?;
         let velocity = f64::from(get(dynamixel::PRESENT_VELOCITY)?) * dynamixel::VELOCITY_UNIT;
         let load = get(dynamixel::PRESENT_LOAD)?.saturating_mul(1000);
         Some(RawReading::Fresh {
             position: Counts(get(dynamixel::PRESENT_POSITION)?),
             velocity: round(velocity)?,
-            load: load.checked_div(load_at_stall)?,
-            voltage: get(dynamixel::PRESENT_VOLTAGE)?,
-            temperature: get(dynamixel::PRESENT_TEMPERATURE)?,
+            load: load.checked_div(reading.load_at_stall)?,
+            voltage: health.voltage,
+            temperature: health.temperature,
             errors: errors & ALERT,
         })
     }
@@ -235,6 +267,23 @@ impl Bus<Ready> {
             .collect();
         self.name_alerts(&mut readings, deadline);
         readings
+    }
+
+    /// Asks one servo for its supply and temperature, where a tick does not read them of all.
+    /// `joint` counts in the arm's order, modulo the number of joints.
+    pub fn ask_health(&mut self, joint: usize, deadline: MonoTime) {
+        let joint = joint.checked_rem(self.ids().len()).unwrap_or(0);
+        let (Some(block), Some(id)) = (map(self.family()).health, self.ids().get(joint)) else {
+            return;
+        };
+        let ids = JointVec::repeat(id, 1);
+        let answers = self.line().sync_read(&ids, block, deadline);
+        let answer = answers.get(0).unwrap_or_default();
+        if let Some(reading) = self.state_mut().readings.as_mut_slice().get_mut(joint)
+            && matches!(answer, Answer::Data { .. })
+        {
+            reading.health = Health::from_answer(&answer);
+        }
     }
 
     /// Adds to each alert the hardware error that it is for.

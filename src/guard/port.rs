@@ -42,6 +42,8 @@ pub(super) struct ArmPort {
     /// Joints with a share of their torque, and how often that is still to be written.
     eased: JointSet,
     ease_writes: u8,
+    /// Whose supply and temperature are asked for next, where they are not in every reading.
+    health_turn: usize,
     read_ns: u64,
     /// What asking one servo takes.
     question_ns: u64,
@@ -100,6 +102,7 @@ impl ArmPort {
             settings: servo_settings.iter().copied().map(Some).collect(),
             eased: JointSet::default(),
             ease_writes: 0,
+            health_turn: 0,
             read_ns: (period_ns as f64 * READ_SHARE) as u64,
             question_ns: question(cell.bus.family, cell.bus.baud),
             period_ns,
@@ -112,21 +115,24 @@ impl ArmPort {
         // A reading that waits for a servo leaves the time for a question: one that restarted in
         // the meantime must not be found only when all answer again. It ends a little late.
         let question = self.question_ns * 3 / 2;
-        let patience = self.read_ns.saturating_sub(question).max(self.read_ns / 2);
+        let least = self.read_ns * 5 / 8;
+        let patience = self.read_ns.saturating_sub(question).max(least);
         let readings = self.bus.read(MonoTime(now.0 + patience));
         let readings = self.bus.in_joint_units(&readings);
         let deadline = MonoTime(now.0 + self.read_ns);
+        self.ask_watchdogs(&readings, deadline);
         // A question without the time for its answer would have that answer come among the next
         // tick's, whose reading then waits for more of them, and leaves no time again.
         let in_time = deadline.since(realtime::now()) >= self.question_ns;
-        let asked = self.watchdogs.next();
-        if !asked.is_empty() {
-            let said = self.bus.ask_watchdogs(asked, deadline);
-            self.watchdogs.note(said);
-        }
         self.audit.observe(&readings);
-        if in_time && let Some(joint) = self.audit.next() {
-            self.ask(joint, deadline);
+        if in_time {
+            match self.audit.next() {
+                Some(joint) => self.ask(joint, deadline),
+                None => {
+                    self.health_turn = self.health_turn.wrapping_add(1);
+                    self.bus.ask_health(self.health_turn, deadline);
+                }
+            }
         }
         readings
     }
@@ -134,6 +140,21 @@ impl ArmPort {
     /// A servo that restarted and does not yet hold what it was told again.
     pub(super) fn restarted(&self) -> Option<u8> {
         self.audit.restarted()
+    }
+
+    /// Asks those bus watchdogs whose turn it is; a servo that has just been silent is not waited
+    /// for again.
+    fn ask_watchdogs(&mut self, readings: &JointVec<JointReading>, deadline: MonoTime) {
+        let mut asked = self.watchdogs.next();
+        for (joint, reading) in readings.iter().enumerate() {
+            if matches!(reading, JointReading::Missing(_)) {
+                asked.remove(joint);
+            }
+        }
+        if !asked.is_empty() {
+            let said = self.bus.ask_watchdogs(asked, deadline);
+            self.watchdogs.note(said);
+        }
     }
 
     /// A servo whose bus watchdog has tripped.

@@ -75,7 +75,7 @@ impl Arm {
         self.bank.lock().unwrap().recover();
     }
 
-    pub(crate) fn register(&self, servo: usize, address: u8) -> u8 {
+    pub(crate) fn register(&self, servo: usize, address: u16) -> u8 {
         let bank = self.bank.lock().unwrap();
         bank.servos()[servo].read(address, 1).unwrap()[0]
     }

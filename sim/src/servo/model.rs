@@ -39,7 +39,42 @@ pub enum Protocol {
     Dynamixel,
 }
 
+/// All that can be simulated.
+pub const MODELS: [Model; 7] = [
+    Model::Sts3215,
+    Model::Xl330M077,
+    Model::Xl330M288,
+    Model::Xl430W250,
+    Model::Xc430W150,
+    Model::Xm430W350,
+    Model::Xm540W270,
+];
+
 impl Model {
+    /// What its maker calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Model::Sts3215 => "STS3215",
+            Model::Xl330M077 => "XL330-M077",
+            Model::Xl330M288 => "XL330-M288",
+            Model::Xl430W250 => "XL430-W250",
+            Model::Xc430W150 => "XC430-W150",
+            Model::Xm430W350 => "XM430-W350",
+            Model::Xm540W270 => "XM540-W270",
+        }
+    }
+
+    /// The model that is called so.
+    ///
+    /// # Errors
+    /// One line with those there are.
+    pub fn named(name: &str) -> Result<Model, String> {
+        let known = || MODELS.map(Model::name).join(", ");
+        let found = MODELS.into_iter().find(|model| model.name() == name);
+        found.ok_or_else(|| format!("no servo {name} can be simulated; there are {}", known()))
+    }
+
     /// What it speaks.
     #[must_use]
     pub fn protocol(self) -> Protocol {

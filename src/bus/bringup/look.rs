@@ -14,7 +14,7 @@ use crate::bus::feetech::register as feetech;
 use crate::bus::map::map;
 use crate::bus::problem::Trouble;
 use crate::bus::register::Register;
-use crate::bus::service::{RawReading, Reading};
+use crate::bus::service::{Health, RawReading, Reading};
 use crate::bus::timeouts::MAX_RETURN_DELAY;
 use crate::bus::transaction::{Answer, Bytes};
 use crate::control::ReadFault;
@@ -24,6 +24,7 @@ pub(super) struct Look {
     pub(super) family: Family,
     pub(super) ping: Answer,
     pub(super) present: Answer,
+    pub(super) health: Option<Health>,
     pub(super) eeprom: Option<Bytes>,
     pub(super) control: Option<Bytes>,
 }
@@ -49,12 +50,21 @@ impl Look {
         FoundServo {
             model,
             firmware,
-            reading: RawReading::from_answer(Reading::of(self.family), &self.present),
+            reading: self.reading(),
+            health: self.health,
             torque_on: self
                 .control
                 .and_then(|bytes| map.control.get(bytes.as_slice(), map.torque_enable))
                 .map(|value| value != 0),
         }
+    }
+
+    fn reading(&self) -> RawReading {
+        let reading = Reading {
+            health: self.health,
+            ..Reading::of(self.family)
+        };
+        RawReading::from_answer(reading, &self.present)
     }
 
     /// What keeps it from being used.
@@ -113,7 +123,7 @@ impl Look {
             Family::Feetech => feetech_troubles(get, joint),
             Family::Dynamixel => dynamixel_troubles(get, joint),
         };
-        let reading = RawReading::from_answer(Reading::of(self.family), &self.present);
+        let reading = self.reading();
         let answered = matches!(self.present, Answer::Data { .. });
         troubles.extend(present_troubles(&reading, answered, &limits, joint));
         troubles

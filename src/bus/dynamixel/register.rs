@@ -93,10 +93,15 @@ pub const CONTROL: Block = Block {
     address: 64,
     len: 56,
 };
-/// Load to temperature: what a tick reads.
+/// Load, velocity and position: what a tick reads of every servo.
 pub const PRESENT: Block = Block {
     address: 126,
-    len: 21,
+    len: 10,
+};
+/// Supply and temperature: what a tick reads of one servo in turn.
+pub const HEALTH: Block = Block {
+    address: 144,
+    len: 3,
 };
 
 /// Goal PWM at full drive.
@@ -116,14 +121,12 @@ mod tests {
 
     #[test]
     fn a_block_gives_its_registers_and_no_others() {
-        let mut bytes = [0; 21];
-        bytes[0..10].copy_from_slice(&[0x9C, 0xFF, 0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0x07, 0, 0]);
-        bytes[18..21].copy_from_slice(&[120, 0, 31]);
+        let bytes = [0x9C, 0xFF, 0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0x07, 0, 0];
         assert_eq!(PRESENT.get(&bytes, PRESENT_LOAD), Some(-100));
         assert_eq!(PRESENT.get(&bytes, PRESENT_VELOCITY), Some(-2));
         assert_eq!(PRESENT.get(&bytes, PRESENT_POSITION), Some(2047));
-        assert_eq!(PRESENT.get(&bytes, PRESENT_VOLTAGE), Some(120));
-        assert_eq!(PRESENT.get(&bytes, PRESENT_TEMPERATURE), Some(31));
+        assert_eq!(HEALTH.get(&[120, 0, 31], PRESENT_VOLTAGE), Some(120));
+        assert_eq!(HEALTH.get(&[120, 0, 31], PRESENT_TEMPERATURE), Some(31));
         assert_eq!(PRESENT.get(&bytes, GOAL_POSITION), None);
     }
 
