@@ -29,6 +29,9 @@ const TORQUE_ON: Duration = Duration::from_millis(40);
 /// One lost reply of all these is no reason to stay limp.
 const TORQUE_TRIES: u32 = 4;
 
+/// Every so many ticks without another question a servo is asked for supply and temperature, where
+/// they are not in every reading: an error of either is in each of its answers.
+const HEALTH_EVERY: usize = 3;
 /// A changed torque limit is written this often: one lost write must not pass for a restart.
 const EASE_WRITES: u8 = 3;
 
@@ -130,7 +133,10 @@ impl ArmPort {
                 Some(joint) => self.ask(joint, deadline),
                 None => {
                     self.health_turn = self.health_turn.wrapping_add(1);
-                    self.bus.ask_health(self.health_turn, deadline);
+                    if self.health_turn.is_multiple_of(HEALTH_EVERY) {
+                        let turn = self.health_turn / HEALTH_EVERY;
+                        self.bus.ask_health(turn, deadline);
+                    }
                 }
             }
         }

@@ -4,6 +4,7 @@
 
 mod allocations;
 mod arm;
+mod dynamixel;
 #[path = "../common/so101.rs"]
 mod so101;
 
@@ -26,7 +27,7 @@ use surehand_sim::faults::Fault;
 
 pub(crate) const BAUD: u32 = 1_000_000;
 
-pub(crate) fn calibration() -> Calibration {
+pub(crate) fn calibration(family: Family) -> Calibration {
     let limits = so101::NAMES.into_iter().zip(so101::LIMITS);
     let spans: Vec<JointSpan> = limits
         .map(|(name, (lower, upper))| JointSpan {
@@ -35,12 +36,19 @@ pub(crate) fn calibration() -> Calibration {
             upper: Rad(upper),
         })
         .collect();
-    Calibration::load(Path::new("calibration/so101-sim.json"), &spans).unwrap()
+    let file = match family {
+        Family::Feetech => "calibration/so101-sim.json",
+        Family::Dynamixel => "calibration/so101-dynamixel-sim.json",
+    };
+    Calibration::load(Path::new(file), &spans).unwrap()
 }
 
 pub(crate) fn settings() -> Vec<ServoSettings> {
-    let setting =
-        ServoSettings::new(Family::Feetech, RadPerSec2(10.0), RadPerSec(2.0), 0.6).unwrap();
+    settings_of(Family::Feetech)
+}
+
+pub(crate) fn settings_of(family: Family) -> Vec<ServoSettings> {
+    let setting = ServoSettings::new(family, RadPerSec2(10.0), RadPerSec(2.0), 0.6).unwrap();
     vec![setting; 6]
 }
 
