@@ -376,8 +376,9 @@ pub fn goals(wire: &Value) -> Vec<Goals> {
             _ => {}
         }
     }
-    // The first may belong to a reading before the trace.
-    goals.retain(|goal: &Goals| goal.tick_ns > 0);
+    // The first may belong to a reading before the trace; a single servo gets a goal of its own
+    // when its bus watchdog is set right.
+    goals.retain(|goal: &Goals| goal.tick_ns > 0 && goal.counts.len() > 1);
     goals
 }
 
