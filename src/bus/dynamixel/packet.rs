@@ -142,6 +142,7 @@ pub fn stuffing(params: impl Iterator<Item = u8>) -> usize {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::*;
 

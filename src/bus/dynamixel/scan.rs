@@ -229,7 +229,17 @@ mod tests {
 
     fn reply(id: u8, errors: u8, data: &[u8]) -> Vec<u8> {
         let len = data.len() + 4 + stuffing(data.iter().copied());
-        let mut bytes = vec![0xFF, 0xFF, 0xFD, 0x00, id, len as u8, 0, 0x55, errors];
+        let mut bytes = vec![
+            0xFF,
+            0xFF,
+            0xFD,
+            0x00,
+            id,
+            u8::try_from(len).unwrap(),
+            0,
+            0x55,
+            errors,
+        ];
         for byte in data {
             bytes.push(*byte);
             if bytes[9..].ends_with(&[0xFF, 0xFF, 0xFD]) {
@@ -243,7 +253,16 @@ mod tests {
 
     fn shared(blocks: &[(u8, Vec<u8>)]) -> Vec<u8> {
         let len = 1 + blocks.iter().map(|(_, data)| data.len() + 4).sum::<usize>();
-        let mut bytes = vec![0xFF, 0xFF, 0xFD, 0x00, 0xFE, len as u8, 0, 0x55];
+        let mut bytes = vec![
+            0xFF,
+            0xFF,
+            0xFD,
+            0x00,
+            0xFE,
+            u8::try_from(len).unwrap(),
+            0,
+            0x55,
+        ];
         for (id, data) in blocks {
             bytes.extend([0, *id]);
             bytes.extend(data);

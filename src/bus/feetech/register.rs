@@ -99,7 +99,6 @@ pub const PRESENT: Block = Block {
 };
 
 #[cfg(test)]
-#[expect(clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::super::super::register::Torque;
     use super::*;
