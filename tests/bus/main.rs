@@ -7,6 +7,7 @@ mod arm;
 mod dynamixel;
 #[path = "../common/so101.rs"]
 mod so101;
+mod third_party;
 
 use std::io::Read;
 use std::path::Path;
