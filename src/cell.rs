@@ -15,7 +15,7 @@ pub use inputs::{Contact, InputSection, Lines, ModemLine, Pull, RelayLine, Relay
 pub use load::{Arm, Narrowed};
 pub use parse::CellError;
 
-use crate::arm::{AfterStop, Space};
+use crate::arm::{AfterStop, Family, Space};
 use crate::units::{Celsius, Rad, RadPerSec, RadPerSec2, RadPerSec3, Volts};
 
 /// What the copies of a run's files are called.
@@ -76,10 +76,34 @@ pub struct ArmSection {
 /// The servo bus.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BusSection {
+    /// The family of its servos.
+    pub family: Family,
     /// Device path.
     pub port: PathBuf,
     /// Bits a second.
     pub baud: u32,
+    /// Whether all servos answer a tick's question in one frame.
+    pub shared_replies: bool,
+    /// What stops a servo that hears nothing; `None` is not used.
+    pub watchdog: Option<WatchdogSection>,
+}
+
+/// The bus watchdog, and where it may be relied on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WatchdogSection {
+    /// How long a servo may hear nothing, units of 20 ms.
+    pub units: u8,
+    /// Model and firmware of the servos that have passed its commissioning test.
+    pub tested: Vec<TestedServo>,
+}
+
+/// A model whose bus watchdog was seen to work, with that firmware.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestedServo {
+    /// As its maker calls it, such as `XL430-W250`.
+    pub model: String,
+    /// The firmware it was tested with.
+    pub firmware: i32,
 }
 
 /// The control loop.

@@ -118,6 +118,7 @@ impl Arm {
             missed: 0,
             joints: self.joints.map(reading),
             restarted: None,
+            watchdog: None,
             safety: SafetyInputs::default(),
             hold: None,
             link: Link::Up { heard_at: self.now },

@@ -11,7 +11,11 @@ use common::{Controller, Events, send_signal, surehand};
 use rustix::process::Signal;
 
 fn demo(args: &[&str]) -> (Controller, serde_json::Value) {
-    let socket = std::env::temp_dir().join(format!("surehand-demo-{}.sock", std::process::id()));
+    let socket = std::env::temp_dir().join(format!(
+        "surehand-demo-{}-{}.sock",
+        std::process::id(),
+        args.len()
+    ));
     let mut command: Command = surehand();
     command
         .args(["demo", "--headless", "--json", "--socket"])
@@ -39,4 +43,19 @@ fn ctrl_c_ends_the_demo_in_order_and_leaves_nothing_behind() {
     assert!(!controller.socket.exists(), "the socket is gone");
     let pty = ready["pty"].as_str().unwrap();
     assert!(!std::path::Path::new(pty).exists(), "the pty is gone");
+}
+
+#[test]
+fn the_job_is_done_with_dynamixel_servos_as_well() {
+    let cell = common::root().join("cells/sim-dynamixel.toml");
+    let runs = tempfile::tempdir().unwrap();
+    let folder = ["--runs", runs.path().to_str().unwrap()];
+    let cell = ["--cell", cell.to_str().unwrap()];
+    let episodes = ["--episodes", "2"];
+    let (mut controller, _) = demo(&[cell, episodes, folder].concat());
+    let done = (controller.events).wait("done", |event| event["event"] == "done");
+    assert_eq!(done["episodes"], 2, "{:?}", controller.events.seen);
+    assert_eq!(done["succeeded"], 2, "{:?}", controller.events.seen);
+    let exit = controller.events.wait_exit(Duration::from_secs(20));
+    assert_eq!(exit.code(), Some(0), "{done}");
 }

@@ -181,6 +181,7 @@ impl World {
             missed,
             joints: self.line.read()?,
             restarted: self.line.restarted(),
+            watchdog: None,
             safety: self.buttons.read(now),
             hold,
             link,

@@ -12,8 +12,9 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use surehand::bus::feetech::Block;
+use surehand::arm::Family;
 use surehand::bus::feetech::register::PRESENT_POSITION;
+use surehand::bus::register::Block;
 use surehand::bus::transaction::{Answer, Line, deadline_in};
 use surehand::control::JointReading;
 use surehand::units::{JointVec, MonoTime};
@@ -76,7 +77,7 @@ impl Wire {
         });
         Ok(Wire {
             rng,
-            line: Line::new(OwnedFd::from(near)),
+            line: Line::new(OwnedFd::from(near), Family::Feetech),
             far,
             turns: Some(turns),
             thread: Some(thread),

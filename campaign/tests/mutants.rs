@@ -15,9 +15,14 @@ const HOURS: &str = "1.0";
 const SEED: &str = "11";
 
 /// What the core and the campaign are made of.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 14] = [
     "src/arm",
+    "src/bus/dynamixel",
     "src/bus/feetech",
+    "src/bus/map.rs",
+    "src/bus/register.rs",
+    "src/bus/request.rs",
+    "src/bus/scan.rs",
     "src/bus/transaction",
     "src/bus/transaction.rs",
     "src/control",
@@ -29,7 +34,12 @@ const SOURCES: [&str; 9] = [
 const LIB: &str = "#![allow(dead_code, missing_docs, unreachable_pub, unused_imports)]
 pub mod arm;
 pub mod bus {
+    pub mod dynamixel;
     pub mod feetech;
+    pub mod map;
+    pub mod register;
+    pub mod request;
+    pub mod scan;
     pub mod transaction;
 }
 pub mod control;

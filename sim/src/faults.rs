@@ -36,6 +36,8 @@ pub enum Fault {
     Replug {},
     /// A servo latches its overload protection.
     Overload { id: u8 },
+    /// A Dynamixel's bus watchdog trips, as if it had heard nothing; other servos have none.
+    Watchdog { id: u8 },
     /// A servo loses power for a moment and boots.
     Brownout { id: u8 },
     /// A servo's temperature stays at a value.
@@ -127,6 +129,7 @@ impl Fault {
             | Fault::Zeros { id, .. }
             | Fault::Overload { id }
             | Fault::Brownout { id }
+            | Fault::Watchdog { id }
             | Fault::Runaway { id, .. }
             | Fault::Stall { id, .. } => servo(*id, ids),
             Fault::Corrupt { rate }
@@ -208,7 +211,7 @@ pub fn ends_at(now_ns: u64, for_ms: Option<u64>) -> u64 {
 mod tests {
     use super::*;
 
-    const EVERY_FAULT: [&str; 23] = [
+    const EVERY_FAULT: [&str; 24] = [
         r#"{"fault": "silence", "id": 3, "for_ms": 120}"#,
         r#"{"fault": "zeros", "id": 3, "for_ms": 120}"#,
         r#"{"fault": "corrupt", "rate": 0.1}"#,
@@ -222,6 +225,7 @@ mod tests {
         r#"{"fault": "replug"}"#,
         r#"{"fault": "overload", "id": 2}"#,
         r#"{"fault": "brownout", "id": 2}"#,
+        r#"{"fault": "watchdog", "id": 2}"#,
         r#"{"fault": "overheat", "id": 2, "celsius": 80}"#,
         r#"{"fault": "voltage", "volts": 5.5}"#,
         r#"{"fault": "stall", "id": 1, "for_ms": 300}"#,

@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::servo::Model;
+
 pub use model::ArmModel;
 pub(crate) use model::isometry;
 pub use parts::{
@@ -105,6 +107,18 @@ impl Scene {
         Self::parse(Path::new("pick_cube.toml"), PICK_CUBE, |_| {
             Ok(SO101.to_owned())
         })
+    }
+
+    /// The same with other servos at the same places, their homing offsets in that family's sign.
+    #[must_use]
+    pub fn with_servos(mut self, model: Model) -> Scene {
+        for servo in &mut self.arm.servos {
+            if servo.model.protocol() != model.protocol() {
+                servo.homing_offset = -servo.homing_offset;
+            }
+            servo.model = model;
+        }
+        self
     }
 
     /// Reads a scene file, and the URDF it names relative to itself.

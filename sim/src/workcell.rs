@@ -161,6 +161,7 @@ impl Workcell {
 fn setup(mount: &ServoMount) -> Setup {
     let counts = |value: i32| value.clamp(0, 4095) as u16;
     Setup {
+        model: mount.model,
         name: mount.joint.clone(),
         id: mount.id,
         encoder_at_zero: mount.encoder_at_zero,

@@ -15,6 +15,7 @@ fn setup(id: u8, encoder_at_zero: i32, homing_offset: i32) -> Setup {
         homing_offset,
         range_min: 795,
         range_max: 3299,
+        ..Setup::default()
     }
 }
 

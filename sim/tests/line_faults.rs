@@ -22,6 +22,7 @@ fn bank(seed: u64) -> Bank {
             homing_offset: 0,
             range_min: 0,
             range_max: 4095,
+            ..Setup::default()
         })
         .collect();
     let mut bank = Bank::new(&setups, seed);

@@ -6,6 +6,7 @@
 pub mod calibration;
 pub mod chain;
 pub mod conventions;
+pub mod family;
 pub mod limits;
 pub mod model;
 pub mod parking;
@@ -14,6 +15,7 @@ pub mod tool;
 
 pub use calibration::{Calibration, CalibrationError, Goal, JointCalibration, JointSpan};
 pub use conventions::Convention;
+pub use family::Family;
 pub use limits::JointLimits;
 pub use model::{ArmModel, ArmSpec, JointSpec, ModelError};
 pub use parking::{AfterStop, Parking};

@@ -13,14 +13,17 @@ mod look;
 
 use std::time::Duration;
 
-use super::feetech::Block;
-use super::feetech::register::{CONTROL, EEPROM, PRESENT, Torque};
+use super::dynamixel::Model;
+use super::frames::ReplyFrames;
+use super::map::map;
 use super::port::Port;
 use super::problem::{Problem, Trouble};
-use super::service::{RawReading, TorqueError};
+use super::register::{Block, Torque};
+use super::service::{Health, RawReading, Reading, TorqueError};
 use super::settings::ServoSettings;
 use super::timeouts::Timeouts;
 use super::transaction::{Answer, Bytes, Line, deadline_in, monotonic_now};
+use crate::arm::Family;
 use crate::arm::calibration::Calibration;
 use crate::units::{JointVec, MonoTime};
 use look::Look;
@@ -80,6 +83,11 @@ pub struct Ready {
     pub(super) torque: Torque,
     /// Sent last; empty before any was.
     pub(super) goals: JointVec<i32>,
+    /// How each servo's registers are read.
+    pub(super) readings: JointVec<Reading>,
+    /// The hardware error that each alert was for.
+    pub(super) hardware: JointVec<u8>,
+    pub(super) frames: ReplyFrames,
 }
 
 /// One servo as it was found.
@@ -87,12 +95,44 @@ pub struct Ready {
 pub struct FoundServo {
     /// Its model number, when it could be read.
     pub model: Option<i32>,
-    /// Its firmware, when it could be read.
+    /// Its firmware, when it could be read; a second number is Feetech's alone.
     pub firmware: Option<(i32, i32)>,
     /// What it measures.
     pub reading: RawReading,
+    /// Its supply and temperature, where a tick does not read them.
+    pub health: Option<Health>,
     /// Whether its torque is on, when it could be read.
     pub torque_on: Option<bool>,
+}
+
+impl FoundServo {
+    /// How its registers are to be read.
+    fn reading_of(&self, family: Family) -> Reading {
+        let standard = Reading {
+            health: self.health,
+            ..Reading::of(family)
+        };
+        match (family, self.model.and_then(Model::of)) {
+            (Family::Dynamixel, Some(model)) => Reading {
+                load_at_stall: model.load_at_stall(),
+                ..standard
+            },
+            (Family::Feetech, _) | (Family::Dynamixel, None) => standard,
+        }
+    }
+
+    /// The model, as its maker calls it, and the firmware that a commissioning test stands for;
+    /// `None` for a servo without a bus watchdog, or one that could not be read.
+    #[must_use]
+    pub fn tested_as(&self, family: Family) -> Option<(&'static str, i32)> {
+        match family {
+            Family::Feetech => None,
+            Family::Dynamixel => {
+                let (firmware, _) = self.firmware?;
+                Some((Model::of(self.model?)?.name(), firmware))
+            }
+        }
+    }
 }
 
 /// An arm on a port. `S` is how far its bring-up has come.
@@ -117,6 +157,12 @@ impl<S> Bus<S> {
         &self.port
     }
 
+    /// The family of its servos.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        self.port.family()
+    }
+
     pub(super) fn line(&mut self) -> &mut Line {
         self.port.line()
     }
@@ -136,6 +182,10 @@ impl<S> Bus<S> {
     pub(super) fn sync_read(&mut self, block: Block, deadline: MonoTime) -> JointVec<Answer> {
         let ids = self.ids;
         self.line().sync_read(&ids, block, deadline)
+    }
+
+    fn patience(&self) -> Timeouts {
+        Timeouts::new(self.family(), self.port.baud(), PATIENCE)
     }
 
     fn into_state<T>(self, state: T) -> (Bus<T>, S) {
@@ -172,7 +222,8 @@ impl Bus<Silent> {
     pub fn find(mut self) -> Bus<Found> {
         // First a sync read: it tells an echoing adapter from its own answer, a ping can't.
         let ids = self.ids;
-        let present = self.read_patiently(PRESENT, &ids);
+        let map = map(self.family());
+        let present = self.read_patiently(map.present, &ids);
         let pings = self.ping_all();
         // Those that are silent have cost enough time: a takeover must not take long.
         let awake: JointVec<u8> = ids
@@ -181,14 +232,18 @@ impl Bus<Silent> {
             .filter(|(_, ping)| matches!(ping, Answer::Data { .. }))
             .map(|(id, _)| *id)
             .collect();
-        let eeprom = self.read_patiently(EEPROM, &awake);
-        let control = self.read_patiently(CONTROL, &awake);
+        let eeprom = self.read_patiently(map.eeprom, &awake);
+        let control = self.read_patiently(map.control, &awake);
+        let health = map.health.map(|block| self.read_patiently(block, &awake));
         let mut problems = Vec::new();
         let mut servos = Vec::new();
         for (index, joint) in self.calibration.joints().iter().enumerate() {
             let look = Look {
+                family: self.family(),
                 ping: pings.get(index).unwrap_or_default(),
                 present: present.get(index).unwrap_or_default(),
+                health: (health.as_ref())
+                    .and_then(|health| Health::from_answer(&health.get(index)?)),
                 eeprom: eeprom.get(index).and_then(data),
                 control: control.get(index).and_then(data),
             };
@@ -216,9 +271,13 @@ impl Bus<Silent> {
         self.into_state(Found { servos, problems }).0
     }
 
+    fn present(&self) -> Block {
+        map(self.family()).present
+    }
+
     /// Asks each servo whether it is there, once more while it is silent.
     fn ping_all(&mut self) -> JointVec<Answer> {
-        let wait = Timeouts::new(self.port.baud(), PATIENCE).ping();
+        let wait = self.patience().ping();
         let ids = self.ids;
         ids.map(|id| {
             let mut answer = Answer::default();
@@ -235,7 +294,7 @@ impl Bus<Silent> {
     /// Reads a block of the servos of `asked`, again of those that did not answer well. One answer
     /// for each servo of the arm; nothing from those not asked.
     fn read_patiently(&mut self, block: Block, asked: &JointVec<u8>) -> JointVec<Answer> {
-        let timeouts = Timeouts::new(self.port.baud(), PATIENCE);
+        let timeouts = self.patience();
         let ids = self.ids;
         let mut answers: JointVec<Answer> = JointVec::repeat(Answer::default(), ids.len());
         for _ in 0..ATTEMPTS {
@@ -268,14 +327,15 @@ impl Bus<Silent> {
         if awake.is_empty() {
             return None;
         }
-        let timeouts = Timeouts::new(self.port.baud(), PATIENCE);
-        let wait = timeouts.sync_read(awake.len(), PRESENT);
+        let timeouts = self.patience();
+        let wait = timeouts.sync_read(awake.len(), self.present());
         let wire = wait.saturating_sub(PATIENCE);
         let mut fastest: Option<Duration> = None;
         let mut in_time = 0;
         for _ in 0..LATENCY_SAMPLES {
             let start = monotonic_now();
-            let answers = self.line().sync_read(awake, PRESENT, deadline_in(wait));
+            let block = self.present();
+            let answers = self.line().sync_read(awake, block, deadline_in(wait));
             let took = Duration::from_nanos(monotonic_now().since(start)).saturating_sub(wire);
             if answers.iter().any(|a| matches!(a, Answer::Missing(_))) {
                 continue;
@@ -318,9 +378,10 @@ impl Bus<Found> {
         if !self.state.problems.is_empty() {
             return Err(BringUpError::Unfit(self.state.problems));
         }
-        let timeouts = Timeouts::new(self.port.baud(), PATIENCE);
-        // Three registers, each written and read back.
-        let wait = timeouts.sync_read(self.ids.len(), CONTROL) * 6;
+        let timeouts = self.patience();
+        // Four registers at most, each written and read back.
+        let control = map(self.family()).control;
+        let wait = timeouts.sync_read(self.ids.len(), control) * 8;
         let mut bus = self.adopt(settings)?;
         let mut tries = 1;
         loop {
@@ -350,12 +411,17 @@ impl Bus<Found> {
         } else {
             Torque::Off
         };
-        let settings = settings.to_vec();
-        let goals = JointVec::default();
+        let family = self.family();
         let ready = Ready {
-            settings,
+            settings: settings.to_vec(),
             torque,
-            goals,
+            goals: JointVec::default(),
+            readings: servos
+                .iter()
+                .map(|servo| servo.reading_of(family))
+                .collect(),
+            hardware: JointVec::repeat(0, servos.len()),
+            frames: ReplyFrames::default(),
         };
         Ok(self.into_state(ready).0)
     }

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use tokio_serial::{DataBits, ErrorKind, FlowControl, Parity, SerialPort, StopBits};
 
 use super::transaction::Line;
+use crate::arm::Family;
 
 /// Why a port could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,12 +58,13 @@ pub struct Port {
 }
 
 impl Port {
-    /// Opens `path` at `baud`, 8N1, without flow control, for this process alone.
+    /// Opens `path` at `baud`, 8N1, without flow control, for this process alone, with servos of
+    /// `family` on it.
     ///
     /// # Errors
     /// One line with the port and what to do, when it is absent, forbidden, in use or no serial
     /// port.
-    pub fn open(path: &Path, baud: u32) -> Result<Port, PortError> {
+    pub fn open(path: &Path, baud: u32, family: Family) -> Result<Port, PortError> {
         let path = path.to_path_buf();
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let fd =
@@ -87,7 +89,7 @@ impl Port {
         Ok(Port {
             path,
             baud,
-            line: Line::new(fd),
+            line: Line::new(fd, family),
             lock,
         })
     }
@@ -102,6 +104,12 @@ impl Port {
     #[must_use]
     pub fn baud(&self) -> u32 {
         self.baud
+    }
+
+    /// The family of the servos on it.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        self.line.family()
     }
 
     /// Another handle on the device, for its modem lines: it sends and receives nothing.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::arm::Family;
 use crate::units::Counts;
 
 /// One thing that keeps the arm from being used.
@@ -27,6 +28,8 @@ pub enum Trouble {
     Model {
         /// Its model number.
         found: i32,
+        /// The family of the bus.
+        family: Family,
     },
     /// It waits too long before it answers.
     ReturnDelay {
@@ -37,13 +40,34 @@ pub enum Trouble {
     },
     /// Its status level is none that is known.
     StatusLevel {
-        /// Register 8.
+        /// What it is.
         found: i32,
+        /// What will do.
+        right: &'static str,
     },
     /// It is not in position mode.
     Mode {
-        /// Register 33.
+        /// What it is in.
         found: i32,
+        /// What will do.
+        right: &'static str,
+    },
+    /// It turns the other way round, or its profiles are times.
+    DriveMode {
+        /// Register 10.
+        found: i32,
+    },
+    /// It obeys a second id as well.
+    SecondId {
+        /// Which.
+        found: i32,
+    },
+    /// The bus watchdog's commissioning test was passed with another firmware of this model.
+    Watchdog {
+        /// Its model.
+        model: &'static str,
+        /// Its firmware.
+        firmware: i32,
     },
     /// Its homing offset is not the calibration's.
     HomingOffset {
@@ -119,8 +143,12 @@ impl fmt::Display for Trouble {
             Trouble::Unreadable => {
                 f.write_str("answers, but can't be read without errors: check its cable")
             }
-            Trouble::Model { found } => {
-                write!(f, "is model {found}, not 777 (STS3215): use the cell file of this arm")
+            Trouble::Model { found, family } => {
+                let right = match family {
+                    Family::Feetech => "not 777 (STS3215)",
+                    Family::Dynamixel => "none of the X series that is known",
+                };
+                write!(f, "is model {found}, {right}: use the cell file of this arm")
             }
             Trouble::ReturnDelay { found, most } => write!(
                 f,
@@ -128,12 +156,23 @@ impl fmt::Display for Trouble {
                 found.as_micros(),
                 most.as_micros()
             ),
-            Trouble::StatusLevel { found } => {
-                write!(f, "has status level {found}, not 0 or 1: run `surehand setup`")
+            Trouble::StatusLevel { found, right } => {
+                write!(f, "has status level {found}, not {right}: run `surehand setup`")
             }
-            Trouble::Mode { found } => write!(
+            Trouble::Mode { found, right } => write!(
                 f,
-                "is in operating mode {found}, not 0 (position): run `surehand setup`"
+                "is in operating mode {found}, not {right}: run `surehand setup`"
+            ),
+            Trouble::DriveMode { found } => {
+                write!(f, "has drive mode {found}, not 0: run `surehand setup`")
+            }
+            Trouble::SecondId { found } => write!(
+                f,
+                "obeys id {found} as well (its secondary id): set that to 255 with its maker's tool"
+            ),
+            Trouble::Watchdog { model, firmware } => write!(
+                f,
+                "is a {model} with firmware {firmware}, for which no bus watchdog test was passed: make the test and add \"{model} fw {firmware}\" to `bus.watchdog.tested`, or take this model out of it"
             ),
             Trouble::HomingOffset { found, expected } => write!(
                 f,

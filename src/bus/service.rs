@@ -7,21 +7,71 @@
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 use super::bringup::{Bus, Ready};
-use super::feetech::register::{
-    ACCELERATION, CONTROL, GOAL_POSITION, GOAL_VELOCITY, PRESENT, PRESENT_LOAD, PRESENT_POSITION,
-    PRESENT_TEMPERATURE, PRESENT_VELOCITY, PRESENT_VOLTAGE, RamRegister, TORQUE_ENABLE,
-    TORQUE_LIMIT, Torque, WRITE_ACCELERATION, WRITE_GOAL_POSITION, WRITE_GOAL_VELOCITY,
-    WRITE_TORQUE_LIMIT,
-};
-use super::feetech::{Block, Register};
+use super::dynamixel::register as dynamixel;
+use super::dynamixel::status::ALERT;
+use super::feetech::register as feetech;
+use super::frames::ReplyFrames;
+use super::map::map;
+use super::register::{Block, RamRegister, Register, Torque};
+use super::scan::Frames;
 use super::settings::ServoSettings;
 use super::transaction::{Answer, PortFault, WriteError};
-use crate::arm::calibration::{JointCalibration, OutsideRange};
+use crate::arm::Family;
+use crate::arm::calibration::{JointCalibration, OutsideRange, round};
 use crate::control::{JointCommand, JointReading, ReadFault};
 use crate::messages::BusErrors;
-use crate::units::{Celsius, Counts, JointVec, MonoTime, Volts};
+use crate::units::{Celsius, Counts, JointSet, JointVec, MonoTime, Volts};
 
-/// One servo as read, in the units of its registers.
+/// How a servo's registers are to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// Its family.
+    pub family: Family,
+    /// What its load register holds at the stall torque.
+    pub load_at_stall: i32,
+    /// What it said last, where supply and temperature are asked for in turn.
+    pub health: Option<Health>,
+}
+
+/// Supply and temperature of a servo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Health {
+    /// Supply, 0.1 V.
+    pub voltage: i32,
+    /// Temperature, °C.
+    pub temperature: i32,
+}
+
+impl Health {
+    /// What an answer to a read of a Dynamixel's health says. Zeros are none: a servo that can
+    /// answer has a supply and a temperature.
+    #[must_use]
+    pub fn from_answer(answer: &Answer) -> Option<Health> {
+        let Answer::Data { bytes, .. } = answer else {
+            return None;
+        };
+        let get = |register| dynamixel::HEALTH.get(bytes.as_slice(), register);
+        let health = Health {
+            voltage: get(dynamixel::PRESENT_VOLTAGE)?,
+            temperature: get(dynamixel::PRESENT_TEMPERATURE)?,
+        };
+        (health != Health::default()).then_some(health)
+    }
+}
+
+impl Reading {
+    /// Of a servo of `family` whose model is not known.
+    #[must_use]
+    pub fn of(family: Family) -> Reading {
+        Reading {
+            family,
+            load_at_stall: 1000,
+            health: None,
+        }
+    }
+}
+
+/// One servo as read, in counts and the units of Feetech's registers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RawReading {
     /// A checked reply.
@@ -36,7 +86,7 @@ pub enum RawReading {
         voltage: i32,
         /// Temperature, °C.
         temperature: i32,
-        /// Error bits of the reply.
+        /// Error bits: those of a Feetech reply, or [`ALERT`] and a Dynamixel's hardware error.
         errors: u8,
     },
     /// Nothing to be believed.
@@ -50,28 +100,49 @@ impl Default for RawReading {
 }
 
 impl RawReading {
-    /// What an answer to a read of [`PRESENT`] says. A reply of zeros throughout is none: a servo
-    /// that can answer has a supply and a temperature.
+    /// What an answer to a read of what a tick reads says. A Feetech reply of zeros throughout is
+    /// none: a servo that can answer has a supply and a temperature. A Dynamixel's says nothing
+    /// before its health is known.
     #[must_use]
-    pub fn from_answer(answer: &Answer) -> RawReading {
+    pub fn from_answer(reading: Reading, answer: &Answer) -> RawReading {
         let (errors, bytes) = match answer {
             Answer::Data { errors, bytes } => (*errors, bytes.as_slice()),
             Answer::Missing(fault) => return RawReading::Missing(*fault),
         };
-        let get = |register| PRESENT.get(bytes, register);
-        let reading = (|| {
-            Some(RawReading::Fresh {
-                position: Counts(get(PRESENT_POSITION)?),
-                velocity: get(PRESENT_VELOCITY)?,
-                load: get(PRESENT_LOAD)?,
-                voltage: get(PRESENT_VOLTAGE)?,
-                temperature: get(PRESENT_TEMPERATURE)?,
-                errors,
-            })
-        })();
-        reading
-            .filter(|_| bytes.iter().any(|byte| *byte != 0))
-            .unwrap_or(RawReading::Missing(ReadFault::Corrupt))
+        match reading.family {
+            Family::Feetech => {
+                RawReading::feetech(errors, bytes).filter(|_| bytes.iter().any(|byte| *byte != 0))
+            }
+            Family::Dynamixel => RawReading::dynamixel(reading, errors, bytes),
+        }
+        .unwrap_or(RawReading::Missing(ReadFault::Corrupt))
+    }
+
+    fn feetech(errors: u8, bytes: &[u8]) -> Option<RawReading> {
+        let get = |register| feetech::PRESENT.get(bytes, register);
+        Some(RawReading::Fresh {
+            position: Counts(get(feetech::PRESENT_POSITION)?),
+            velocity: get(feetech::PRESENT_VELOCITY)?,
+            load: get(feetech::PRESENT_LOAD)?,
+            voltage: get(feetech::PRESENT_VOLTAGE)?,
+            temperature: get(feetech::PRESENT_TEMPERATURE)?,
+            errors,
+        })
+    }
+
+    fn dynamixel(reading: Reading, errors: u8, bytes: &[u8]) -> Option<RawReading> {
+        let get = |register| dynamixel::PRESENT.get(bytes, register);
+        let health = reading.health?;
+        let velocity = f64::from(get(dynamixel::PRESENT_VELOCITY)?) * dynamixel::VELOCITY_UNIT;
+        let load = get(dynamixel::PRESENT_LOAD)?.saturating_mul(1000);
+        Some(RawReading::Fresh {
+            position: Counts(get(dynamixel::PRESENT_POSITION)?),
+            velocity: round(velocity)?,
+            load: load.checked_div(reading.load_at_stall)?,
+            voltage: health.voltage,
+            temperature: health.temperature,
+            errors: errors & ALERT,
+        })
     }
 
     /// The reading in the joint's units.
@@ -133,7 +204,7 @@ pub enum TorqueFault {
     /// A register holds something else.
     Differs {
         /// Address of the register.
-        address: u8,
+        address: u16,
         /// As written.
         expected: i32,
         /// As read back.
@@ -148,6 +219,15 @@ pub enum HeldGoal {
     AsWritten,
     /// Another one: it has not taken the last.
     Other,
+}
+
+/// What bus watchdogs say; one that could not be asked is in neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Watchdogs {
+    /// They have tripped.
+    pub tripped: JointSet,
+    /// They have not.
+    pub well: JointSet,
 }
 
 /// Why torque was not switched on, or settings were not taken.
@@ -171,11 +251,73 @@ pub enum TorqueError {
 
 impl Bus<Ready> {
     /// Reads every servo: position, velocity, load, voltage, temperature, error bits.
+    ///
+    /// A servo that alerts is asked for its hardware error as well, once.
     pub fn read(&mut self, deadline: MonoTime) -> JointVec<RawReading> {
-        self.sync_read(PRESENT, deadline)
+        let (ids, block) = (*self.ids(), map(self.family()).present);
+        let frames = self.state().frames.now();
+        let answers = self.line().sync_read_in(frames, &ids, block, deadline);
+        let missing = |answer: &Answer| matches!(answer, Answer::Missing(_));
+        let broken = answers.iter().any(missing);
+        self.state_mut().frames.note(broken);
+        let mut readings: JointVec<RawReading> = answers
             .iter()
-            .map(RawReading::from_answer)
-            .collect()
+            .zip(&self.state().readings)
+            .map(|(answer, reading)| RawReading::from_answer(*reading, answer))
+            .collect();
+        self.name_alerts(&mut readings, deadline);
+        readings
+    }
+
+    /// Asks one servo for its supply and temperature, where a tick does not read them of all.
+    /// `joint` counts in the arm's order, modulo the number of joints.
+    pub fn ask_health(&mut self, joint: usize, deadline: MonoTime) {
+        let joint = joint.checked_rem(self.ids().len()).unwrap_or(0);
+        let (Some(block), Some(id)) = (map(self.family()).health, self.ids().get(joint)) else {
+            return;
+        };
+        let ids = JointVec::repeat(id, 1);
+        let answers = self.line().sync_read(&ids, block, deadline);
+        let answer = answers.get(0).unwrap_or_default();
+        if let Some(reading) = self.state_mut().readings.as_mut_slice().get_mut(joint)
+            && matches!(answer, Answer::Data { .. })
+        {
+            reading.health = Health::from_answer(&answer);
+        }
+    }
+
+    /// Adds to each alert the hardware error that it is for.
+    fn name_alerts(&mut self, readings: &mut JointVec<RawReading>, deadline: MonoTime) {
+        let ids = *self.ids();
+        for (joint, reading) in readings.iter_mut().enumerate() {
+            let RawReading::Fresh { errors, .. } = reading else {
+                continue;
+            };
+            if *errors & ALERT == 0 || self.family() == Family::Feetech {
+                continue;
+            }
+            let known = self.state().hardware.get(joint).unwrap_or(0);
+            let bits = match ids.get(joint) {
+                Some(id) if known == 0 => self.hardware_error(id, deadline),
+                Some(_) | None => known,
+            };
+            *errors |= bits;
+            if let Some(held) = self.state_mut().hardware.as_mut_slice().get_mut(joint) {
+                *held = bits;
+            }
+        }
+    }
+
+    /// The bits of a servo's hardware error register; none when it could not be asked.
+    fn hardware_error(&mut self, id: u8, deadline: MonoTime) -> u8 {
+        let block = Block::of(dynamixel::HARDWARE_ERROR);
+        let ids = JointVec::repeat(id, 1);
+        let answers = self.line().sync_read(&ids, block, deadline);
+        let bits = answers.get(0).and_then(|answer| match answer {
+            Answer::Data { bytes, .. } => block.get(bytes.as_slice(), dynamixel::HARDWARE_ERROR),
+            Answer::Missing(_) => None,
+        });
+        bits.and_then(|bits| u8::try_from(bits).ok()).unwrap_or(0)
     }
 
     /// `readings` in joint units.
@@ -202,7 +344,7 @@ impl Bus<Ready> {
             return Err(GoalError::TorqueOff);
         }
         let goals = self.goals(command)?;
-        self.write_all(WRITE_GOAL_POSITION, &goals, deadline)?;
+        self.write_all(map(self.family()).goal_position, &goals, deadline)?;
         self.state_mut().goals = goals;
         Ok(())
     }
@@ -237,13 +379,14 @@ impl Bus<Ready> {
         deadline: MonoTime,
     ) -> Result<(), TorqueError> {
         let goals = self.goals(command)?;
-        self.write_all(WRITE_GOAL_POSITION, &goals, deadline)?;
+        self.write_all(map(self.family()).goal_position, &goals, deadline)?;
         self.state_mut().goals = goals;
-        self.read_back(GOAL_POSITION, &goals, deadline)?;
+        let register = map(self.family()).goal_position.register();
+        self.read_back(register, &goals, deadline)?;
         let on = goals.map(|_| i32::from(Torque::On.byte()));
         let ids = *self.ids();
         self.line().write_torque(&ids, Torque::On, deadline)?;
-        self.read_back(TORQUE_ENABLE, &on, deadline)
+        self.read_back(map(self.family()).torque_enable, &on, deadline)
     }
 
     /// Switches torque off: every servo by itself, whatever happens to the others, and as the last
@@ -272,10 +415,11 @@ impl Bus<Ready> {
 
     /// Whether each servo's torque is on, as it says itself; `None` when it could not be asked.
     pub fn torque_held(&mut self, deadline: MonoTime) -> JointVec<Option<bool>> {
-        let block = Block::of(TORQUE_ENABLE);
+        let register = map(self.family()).torque_enable;
+        let block = Block::of(register);
         self.sync_read(block, deadline).map(|answer| match answer {
             Answer::Data { bytes, .. } => block
-                .get(bytes.as_slice(), TORQUE_ENABLE)
+                .get(bytes.as_slice(), register)
                 .map(|value| value != 0),
             Answer::Missing(_) => None,
         })
@@ -287,7 +431,16 @@ impl Bus<Ready> {
     /// # Errors
     /// When a servo does not take them.
     pub fn configure(&mut self, deadline: MonoTime) -> Result<(), TorqueError> {
+        if let Some((register, values)) = self.watchdogs() {
+            // One that has tripped lets no goal register be written before it is off, which the
+            // torque limit is one of.
+            self.write_all(register, &values.map(|_| 0), deadline)?;
+        }
         for (register, values) in self.fence_values() {
+            self.write_all(register, &values, deadline)?;
+            self.read_back(register.register(), &values, deadline)?;
+        }
+        if let Some((register, values)) = self.watchdogs() {
             self.write_all(register, &values, deadline)?;
             self.read_back(register.register(), &values, deadline)?;
         }
@@ -305,16 +458,92 @@ impl Bus<Ready> {
         Ok(())
     }
 
+    /// The bus watchdogs and what they are set to, where there are any.
+    fn watchdogs(&self) -> Option<(RamRegister, JointVec<i32>)> {
+        let register = map(self.family()).watchdog?;
+        let settings = self.state().settings.iter();
+        Some((register, settings.map(ServoSettings::watchdog).collect()))
+    }
+
+    /// Joints whose bus watchdog is in use.
+    #[must_use]
+    pub fn watched(&self) -> JointSet {
+        let mut watched = JointSet::default();
+        for (joint, settings) in self.state().settings.iter().enumerate() {
+            if settings.watchdog() > 0 {
+                watched.insert(joint);
+            }
+        }
+        watched
+    }
+
+    /// What the bus watchdogs of `joints` say.
+    pub fn ask_watchdogs(&mut self, joints: JointSet, deadline: MonoTime) -> Watchdogs {
+        let all = *self.ids();
+        let ids: JointVec<u8> = joints.iter().filter_map(|joint| all.get(joint)).collect();
+        let mut said = Watchdogs::default();
+        if ids.is_empty() {
+            return said;
+        }
+        let block = Block::of(dynamixel::BUS_WATCHDOG);
+        let answers = self.line().sync_read(&ids, block, deadline);
+        for (joint, answer) in joints.iter().zip(&answers) {
+            let Answer::Data { bytes, .. } = answer else {
+                continue;
+            };
+            match block.get(bytes.as_slice(), dynamixel::BUS_WATCHDOG) {
+                Some(dynamixel::TRIPPED) => said.tripped.insert(joint),
+                Some(_) => said.well.insert(joint),
+                None => {}
+            }
+        }
+        said
+    }
+
+    /// Sets right the bus watchdogs of `joints`, which have tripped: off, then the torque limit and
+    /// the goal of `command`, then on again. For an arm that stands, within a tick; ask
+    /// [`Bus::ask_watchdogs`] again after it.
+    ///
+    /// # Errors
+    /// As [`Bus::write_goals`].
+    pub fn clear_watchdogs(
+        &mut self,
+        joints: JointSet,
+        command: &JointCommand,
+        deadline: MonoTime,
+    ) -> Result<(), GoalError> {
+        let Some((watchdog, set)) = self.watchdogs() else {
+            return Ok(());
+        };
+        let goals = self.goals(command)?;
+        let map = map(self.family());
+        let torque: JointVec<i32> =
+            (self.state().settings.iter().map(ServoSettings::torque)).collect();
+        // A goal is written only where torque is meant to be on.
+        let goals = (self.state().torque == Torque::On).then_some(goals);
+        let steps = [
+            Some((watchdog, set.map(|_| 0))),
+            Some((map.torque, torque)),
+            goals.map(|goals| (map.goal_position, goals)),
+            Some((watchdog, set)),
+        ];
+        let ids = *self.ids();
+        for (register, values) in steps.into_iter().flatten() {
+            let of = |joint| ids.get(joint).zip(values.get(joint));
+            let pairs = joints.iter().filter_map(of);
+            self.line().write_each(register, pairs, deadline)?;
+        }
+        Ok(())
+    }
+
     /// The registers that fence each servo in, and what they hold.
     fn fence_values(&self) -> [(RamRegister, JointVec<i32>); 3] {
         let of = |value: fn(&ServoSettings) -> i32| self.state().settings.iter().map(value);
+        let map = map(self.family());
         [
-            (
-                WRITE_ACCELERATION,
-                of(ServoSettings::acceleration).collect(),
-            ),
-            (WRITE_GOAL_VELOCITY, of(ServoSettings::velocity).collect()),
-            (WRITE_TORQUE_LIMIT, of(ServoSettings::torque).collect()),
+            (map.acceleration, of(ServoSettings::acceleration).collect()),
+            (map.velocity, of(ServoSettings::velocity).collect()),
+            (map.torque, of(ServoSettings::torque).collect()),
         ]
     }
 
@@ -337,7 +566,8 @@ impl Bus<Ready> {
         };
         *held = settings;
         let pair = std::iter::once((id, settings.torque()));
-        self.line().write_each(WRITE_TORQUE_LIMIT, pair, deadline)
+        let register = map(self.family()).torque;
+        self.line().write_each(register, pair, deadline)
     }
 
     /// Compares what one servo holds with what it was told: settings, torque and goal. One that
@@ -355,30 +585,46 @@ impl Bus<Ready> {
             return Ok(HeldGoal::AsWritten);
         };
         let torque = i32::from(self.state().torque.byte());
+        let map = map(self.family());
         let answers = self
             .line()
-            .sync_read(&JointVec::repeat(id, 1), CONTROL, deadline);
+            .sync_read(&JointVec::repeat(id, 1), map.control, deadline);
         let not_taken = |fault| TorqueError::NotTaken { joint, fault };
         let bytes = match answers.get(0).unwrap_or_default() {
             Answer::Data { bytes, .. } => bytes,
             Answer::Missing(fault) => return Err(not_taken(TorqueFault::Unread(fault))),
         };
         let expected: [(Register, i32); 4] = [
-            (TORQUE_ENABLE, torque),
-            (ACCELERATION, settings.acceleration()),
-            (GOAL_VELOCITY, settings.velocity()),
-            (TORQUE_LIMIT, settings.torque()),
+            (map.torque_enable, torque),
+            (map.acceleration.register(), settings.acceleration()),
+            (map.velocity.register(), settings.velocity()),
+            (map.torque.register(), settings.torque()),
         ];
         for (register, expected) in expected {
-            check(CONTROL, bytes.as_slice(), register, expected).map_err(not_taken)?;
+            check(map.control, bytes.as_slice(), register, expected).map_err(not_taken)?;
+        }
+        if let Some(watchdog) = map.watchdog
+            && map.control.get(bytes.as_slice(), watchdog.register()) != Some(dynamixel::TRIPPED)
+        {
+            // One that has tripped is asked for by itself, and is no restart.
+            let expected = settings.watchdog();
+            let register = watchdog.register();
+            check(map.control, bytes.as_slice(), register, expected).map_err(not_taken)?;
         }
         // A limp servo is sent no goals.
         let sent = self.state().goals.get(joint).filter(|_| torque != 0);
-        let held = CONTROL.get(bytes.as_slice(), GOAL_POSITION);
+        let held = map
+            .control
+            .get(bytes.as_slice(), map.goal_position.register());
         Ok(match sent {
             Some(sent) if held != Some(sent) => HeldGoal::Other,
             Some(_) | None => HeldGoal::AsWritten,
         })
+    }
+
+    /// Has all servos answer a tick's question in one frame, from firmware on that can.
+    pub fn share_replies(&mut self) {
+        self.state_mut().frames = ReplyFrames::of(Frames::Shared);
     }
 
     /// What has gone wrong on the wire so far.

@@ -5,19 +5,42 @@
 
 use std::f64::consts::TAU;
 
-use super::feetech::register::COUNTS_PER_TURN;
-use crate::arm::JointLimits;
-use crate::arm::calibration::round;
+use super::dynamixel;
+use crate::arm::calibration::{COUNTS_PER_TURN, round};
+use crate::arm::{Family, JointLimits};
 use crate::units::{RadPerSec, RadPerSec2};
 
-/// Counts/s² in one unit of the acceleration register.
-const ACCELERATION_UNIT: f64 = 100.0;
-/// The highest acceleration the register takes.
-const MAX_ACCELERATION: f64 = 254.0;
-/// The highest velocity worth writing, counts/s: beyond what any such servo does.
-const MAX_VELOCITY: f64 = 10_000.0;
-/// Units of the torque register at the full stall torque.
-const FULL_TORQUE: f64 = 1000.0;
+/// The longest a bus watchdog waits, units of 20 ms.
+const MAX_WATCHDOG: i32 = 127;
+
+/// What the registers of a family hold of a servo's fence.
+struct Scale {
+    /// Units in a count/s², and the most the register takes.
+    acceleration: (f64, f64),
+    /// Units in a count/s, and the most that is worth writing.
+    velocity: (f64, f64),
+    /// Units at the full stall torque.
+    torque: f64,
+}
+
+fn scale(family: Family) -> Scale {
+    match family {
+        Family::Feetech => Scale {
+            acceleration: (1.0 / 100.0, 254.0),
+            // Beyond what any such servo does.
+            velocity: (1.0, 10_000.0),
+            torque: 1000.0,
+        },
+        Family::Dynamixel => {
+            use dynamixel::register as reg;
+            Scale {
+                acceleration: (1.0 / reg::ACCELERATION_UNIT, reg::MAX_PROFILE),
+                velocity: (1.0 / reg::VELOCITY_UNIT, reg::MAX_PROFILE),
+                torque: reg::FULL_PWM,
+            }
+        }
+    }
+}
 
 /// A setting that no servo can be given.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -37,12 +60,13 @@ pub enum SettingsError {
     TooMuchTorque(f64),
 }
 
-/// Acceleration, speed and torque of one servo, in the units of its registers.
+/// Acceleration, speed, torque and watchdog of one servo, in the units of its registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServoSettings {
     acceleration: i32,
     velocity: i32,
     torque: i32,
+    watchdog: i32,
 }
 
 impl ServoSettings {
@@ -52,23 +76,26 @@ impl ServoSettings {
     /// # Errors
     /// When one is not above zero or not a number: 0 would switch the fence off.
     pub fn new(
+        family: Family,
         acceleration: RadPerSec2,
         velocity: RadPerSec,
         torque: f64,
     ) -> Result<ServoSettings, SettingsError> {
         let counts = COUNTS_PER_TURN / TAU;
+        let scale = scale(family);
         if torque > 1.0 {
             return Err(SettingsError::TooMuchTorque(torque));
         }
+        let in_counts = |(scale, most): (f64, f64)| (counts * scale, most);
         Ok(ServoSettings {
             acceleration: units(
                 "acceleration",
                 acceleration.0,
-                counts / ACCELERATION_UNIT,
-                MAX_ACCELERATION,
+                in_counts(scale.acceleration),
             )?,
-            velocity: units("velocity", velocity.0, counts, MAX_VELOCITY)?,
-            torque: units("torque", torque, FULL_TORQUE, FULL_TORQUE)?,
+            velocity: units("velocity", velocity.0, in_counts(scale.velocity))?,
+            torque: units("torque", torque, (scale.torque, scale.torque))?,
+            watchdog: 0,
         })
     }
 
@@ -77,11 +104,13 @@ impl ServoSettings {
     /// # Errors
     /// As [`ServoSettings::new`].
     pub fn beyond(
+        family: Family,
         limits: &JointLimits,
         headroom: f64,
         torque: f64,
     ) -> Result<ServoSettings, SettingsError> {
         ServoSettings::new(
+            family,
             RadPerSec2(limits.acceleration.0 * headroom),
             RadPerSec(limits.velocity.0 * headroom),
             torque,
@@ -98,26 +127,41 @@ impl ServoSettings {
         }
     }
 
-    /// Units of 100 counts/s².
+    /// The same with a bus watchdog that trips after `units` of 20 ms; 0 for none.
+    #[must_use]
+    pub fn watched(self, units: u8) -> ServoSettings {
+        ServoSettings {
+            watchdog: i32::from(units).min(MAX_WATCHDOG),
+            ..self
+        }
+    }
+
+    /// Units of 20 ms, 0 for none.
+    #[must_use]
+    pub fn watchdog(&self) -> i32 {
+        self.watchdog
+    }
+
+    /// Units of the family's acceleration register.
     #[must_use]
     pub fn acceleration(&self) -> i32 {
         self.acceleration
     }
 
-    /// Counts/s.
+    /// Units of its velocity register.
     #[must_use]
     pub fn velocity(&self) -> i32 {
         self.velocity
     }
 
-    /// Units of 0.1 %.
+    /// Units of its torque register.
     #[must_use]
     pub fn torque(&self) -> i32 {
         self.torque
     }
 }
 
-fn units(what: &'static str, value: f64, scale: f64, most: f64) -> Result<i32, SettingsError> {
+fn units(what: &'static str, value: f64, (scale, most): (f64, f64)) -> Result<i32, SettingsError> {
     let refused = SettingsError::NotPositive { what, value };
     if !(value.is_finite() && value > 0.0) {
         return Err(refused);
@@ -132,7 +176,8 @@ mod tests {
     #[test]
     fn rates_become_register_units_rounded_up() {
         // 10 rad/s² = 6519 counts/s²; 2 rad/s = 1303.8 counts/s
-        let settings = ServoSettings::new(RadPerSec2(10.0), RadPerSec(2.0), 0.6).unwrap();
+        let settings =
+            ServoSettings::new(Family::Feetech, RadPerSec2(10.0), RadPerSec(2.0), 0.6).unwrap();
         assert_eq!(settings.acceleration(), 66);
         assert_eq!(settings.velocity(), 1304);
         assert_eq!(settings.torque(), 600);
@@ -140,22 +185,42 @@ mod tests {
 
     #[test]
     fn nothing_becomes_zero_which_would_mean_the_fastest() {
-        let slow = ServoSettings::new(RadPerSec2(1e-9), RadPerSec(1e-9), 1e-9).unwrap();
+        let slow =
+            ServoSettings::new(Family::Feetech, RadPerSec2(1e-9), RadPerSec(1e-9), 1e-9).unwrap();
         assert_eq!(
             (slow.acceleration(), slow.velocity(), slow.torque()),
             (1, 1, 1)
         );
         for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            assert!(ServoSettings::new(RadPerSec2(bad), RadPerSec(1.0), 0.5).is_err());
-            assert!(ServoSettings::new(RadPerSec2(1.0), RadPerSec(bad), 0.5).is_err());
-            assert!(ServoSettings::new(RadPerSec2(1.0), RadPerSec(1.0), bad).is_err());
+            assert!(
+                ServoSettings::new(Family::Feetech, RadPerSec2(bad), RadPerSec(1.0), 0.5).is_err()
+            );
+            assert!(
+                ServoSettings::new(Family::Feetech, RadPerSec2(1.0), RadPerSec(bad), 0.5).is_err()
+            );
+            assert!(
+                ServoSettings::new(Family::Feetech, RadPerSec2(1.0), RadPerSec(1.0), bad).is_err()
+            );
         }
     }
 
     #[test]
     fn an_acceleration_beyond_the_register_is_the_highest_it_holds() {
-        let settings = ServoSettings::new(RadPerSec2(1e4), RadPerSec(1.0), 1.0).unwrap();
+        let settings =
+            ServoSettings::new(Family::Feetech, RadPerSec2(1e4), RadPerSec(1.0), 1.0).unwrap();
         assert_eq!(settings.acceleration(), 254);
-        assert!(ServoSettings::new(RadPerSec2(1.0), RadPerSec(1.0), 1.1).is_err());
+        assert!(ServoSettings::new(Family::Feetech, RadPerSec2(1.0), RadPerSec(1.0), 1.1).is_err());
+    }
+
+    #[test]
+    fn the_x_series_counts_in_revolutions_a_minute() {
+        // 10 rad/s² = 26.7 units of 214.577 rev/min²; 2 rad/s = 83.4 units of 0.229 rev/min.
+        let settings =
+            ServoSettings::new(Family::Dynamixel, RadPerSec2(10.0), RadPerSec(2.0), 0.6).unwrap();
+        assert_eq!(settings.acceleration(), 27);
+        assert_eq!(settings.velocity(), 84);
+        assert_eq!(settings.torque(), 531);
+        assert_eq!(settings.watchdog(), 0);
+        assert_eq!(settings.watched(200).watchdog(), 127);
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::feetech::Block;
-use super::feetech::packet::OVERHEAD;
+use super::register::Block;
+use super::{dynamixel, feetech};
+use crate::arm::Family;
 
 /// Bits on the wire for one byte: start, eight of data, stop.
 const BITS_PER_BYTE: u64 = 10;
@@ -17,16 +18,44 @@ pub struct Timeouts {
     pub byte: Duration,
     /// What adapter and kernel add to a request and its answer.
     pub turnaround: Duration,
+    family: Family,
+}
+
+/// Bytes of a family's frames beside what is asked for.
+struct Overhead {
+    request: usize,
+    reply: usize,
+    /// What a sync read says beside the ids.
+    sync_read: usize,
+    ping: usize,
+}
+
+fn overhead(family: Family) -> Overhead {
+    match family {
+        Family::Feetech => Overhead {
+            request: feetech::packet::OVERHEAD,
+            reply: feetech::packet::OVERHEAD,
+            sync_read: 2,
+            ping: 0,
+        },
+        Family::Dynamixel => Overhead {
+            request: dynamixel::packet::OVERHEAD,
+            reply: dynamixel::packet::OVERHEAD + 1,
+            sync_read: 4,
+            ping: 3,
+        },
+    }
 }
 
 impl Timeouts {
-    /// At `baud` (above zero) through an adapter that adds at most `turnaround`.
+    /// For `family` at `baud` (above zero) through an adapter that adds at most `turnaround`.
     #[must_use]
-    pub fn new(baud: u32, turnaround: Duration) -> Timeouts {
+    pub fn new(family: Family, baud: u32, turnaround: Duration) -> Timeouts {
         let byte_ns = 1_000_000_000 * BITS_PER_BYTE / u64::from(baud.max(1));
         Timeouts {
             byte: Duration::from_nanos(byte_ns),
             turnaround,
+            family,
         }
     }
 
@@ -46,8 +75,9 @@ impl Timeouts {
     /// A sync read of `block` from `servos`.
     #[must_use]
     pub fn sync_read(&self, servos: usize, block: Block) -> Duration {
-        let request = OVERHEAD + 2 + servos;
-        let replies = servos * (OVERHEAD + usize::from(block.len));
+        let overhead = overhead(self.family);
+        let request = overhead.request + overhead.sync_read + servos;
+        let replies = servos * (overhead.reply + usize::from(block.len));
         let delays = MAX_RETURN_DELAY.saturating_mul(u32::try_from(servos).unwrap_or(u32::MAX));
         self.wire(request + replies) + delays + self.turnaround
     }
@@ -55,7 +85,10 @@ impl Timeouts {
     /// A ping.
     #[must_use]
     pub fn ping(&self) -> Duration {
-        self.wire(2 * OVERHEAD) + MAX_RETURN_DELAY + self.turnaround
+        let overhead = overhead(self.family);
+        self.wire(overhead.request + overhead.reply + overhead.ping)
+            + MAX_RETURN_DELAY
+            + self.turnaround
     }
 }
 
@@ -66,12 +99,22 @@ mod tests {
 
     #[test]
     fn wire_time_agrees_with_the_table_at_one_megabaud() {
-        let timeouts = Timeouts::new(1_000_000, Duration::ZERO);
+        let timeouts = Timeouts::new(Family::Feetech, 1_000_000, Duration::ZERO);
         // Sync read 56–63 of six servos: 14 + 84 bytes, 0.98 ms.
         let delays = MAX_RETURN_DELAY * 6;
         assert_eq!(
             timeouts.sync_read(6, PRESENT) - delays,
             Duration::from_micros(980)
+        );
+        // Sync read 126–136 of six servos of the X series: 20 + 126 bytes.
+        let block = Block {
+            address: 126,
+            len: 10,
+        };
+        let timeouts = Timeouts::new(Family::Dynamixel, 1_000_000, Duration::ZERO);
+        assert_eq!(
+            timeouts.sync_read(6, block) - delays,
+            Duration::from_micros(1460)
         );
     }
 }

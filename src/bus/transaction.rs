@@ -15,9 +15,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::feetech::instruction::TooLong;
-use super::feetech::register::{RamRegister, TORQUE_ENABLE, Torque};
-use super::feetech::{BROADCAST, Block, Expected, Frame, Instruction, Scan, Scanner};
+use super::map::map;
+use super::register::{Block, RamRegister, Torque};
+use super::request::{Frame, Request, TooLong};
+use super::scan::{Expected, Frames, Scan, Scanner};
+use crate::arm::Family;
 use crate::control::ReadFault;
 use crate::messages::BusErrors;
 use crate::units::{JointVec, MAX_JOINTS, MonoTime};
@@ -113,6 +115,7 @@ struct Ask<'a> {
     ids: &'a [u8],
     /// Bytes in each reply.
     params: u8,
+    frames: Frames,
     /// What an echoing adapter would give back.
     echo: &'a [u8],
     /// Once complete: how long to go on listening for a second answer.
@@ -120,18 +123,24 @@ struct Ask<'a> {
 }
 
 impl Line {
-    /// On `fd`, open for reading and writing and non-blocking.
+    /// On `fd`, open for reading and writing and non-blocking, with servos of `family`.
     #[must_use]
-    pub fn new(fd: OwnedFd) -> Line {
+    pub fn new(fd: OwnedFd, family: Family) -> Line {
         Line {
             fd,
-            scanner: Scanner::default(),
+            scanner: Scanner::new(family),
             errors: BusErrors::default(),
             torn: Frame::new(),
             echoes: None,
             owed_echo: 0,
             suspect: (0, MonoTime(0)),
         }
+    }
+
+    /// The family of the servos on it.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        self.scanner.family()
     }
 
     /// What has gone wrong so far.
@@ -154,17 +163,30 @@ impl Line {
         block: Block,
         deadline: MonoTime,
     ) -> JointVec<Answer> {
-        let request = Instruction::SyncRead {
-            address: block.address,
-            len: block.len,
-            ids: ids.as_slice(),
+        self.sync_read_in(Frames::Each, ids, block, deadline)
+    }
+
+    /// As [`Line::sync_read`], the replies in frames of their own or in a shared one; a family
+    /// that does not know the latter gives the former.
+    pub fn sync_read_in(
+        &mut self,
+        frames: Frames,
+        ids: &JointVec<u8>,
+        block: Block,
+        deadline: MonoTime,
+    ) -> JointVec<Answer> {
+        let asked = ids.as_slice();
+        let request = match frames {
+            Frames::Each => Request::SyncRead { block, ids: asked },
+            Frames::Shared => Request::FastSyncRead { block, ids: asked },
         };
-        let Ok(frame) = request.emit() else {
+        let Ok(frame) = request.emit(self.family()) else {
             return JointVec::repeat(Answer::default(), ids.len());
         };
         let ask = Ask {
-            ids: ids.as_slice(),
+            ids: asked,
             params: block.len,
+            frames,
             echo: &frame,
             linger: None,
         };
@@ -177,21 +199,22 @@ impl Line {
         collection.answers.iter().copied().take(ids.len()).collect()
     }
 
-    /// Asks whether a servo is there, at most until `deadline`. Its reply carries no bytes; two
-    /// servos with this id show as [`ReadFault::Corrupt`] or [`ReadFault::WrongId`].
+    /// Asks whether a servo is there, at most until `deadline`. Two servos with this id show as
+    /// [`ReadFault::Corrupt`] or [`ReadFault::WrongId`].
     pub fn ping(&mut self, id: u8, deadline: MonoTime) -> Answer {
-        let Ok(frame) = Instruction::Ping { id }.emit() else {
+        let Ok(frame) = Request::Ping { id }.emit(self.family()) else {
             return Answer::default();
         };
-        // A ping and the answer "voltage error" are the same bytes: on a line known not to echo
-        // they are the answer.
+        // A Feetech ping and the answer "voltage error" are the same bytes: on a line known not
+        // to echo they are the answer.
         let echo = match self.echoes {
             Some(false) => &[],
             Some(true) | None => frame.as_slice(),
         };
         let ask = Ask {
             ids: &[id],
-            params: 0,
+            params: map(self.family()).ping_params,
+            frames: Frames::Each,
             echo,
             linger: Some(LINGER),
         };
@@ -210,7 +233,7 @@ impl Line {
         deadline: MonoTime,
     ) -> Result<(), WriteError> {
         let register = register.register();
-        let mut entries = heapless::Vec::<u8, { 3 * MAX_JOINTS }>::new();
+        let mut entries = heapless::Vec::<u8, { 5 * MAX_JOINTS }>::new();
         for (id, value) in values {
             let bytes = register
                 .encode(value)
@@ -224,12 +247,12 @@ impl Line {
         if entries.is_empty() {
             return Ok(());
         }
-        let request = Instruction::SyncWrite {
+        let request = Request::SyncWrite {
             address: register.address,
             len: register.width,
             entries: &entries,
         };
-        self.tell(&request.emit()?, deadline)
+        self.tell(&request, deadline)
     }
 
     /// Writes torque to the servos of `ids` at once; nobody answers.
@@ -248,12 +271,13 @@ impl Line {
                 .extend_from_slice(&[*id, torque.byte()])
                 .map_err(|_| WriteError::TooLong)?;
         }
-        let request = Instruction::SyncWrite {
-            address: TORQUE_ENABLE.address,
-            len: TORQUE_ENABLE.width,
+        let register = map(self.family()).torque_enable;
+        let request = Request::SyncWrite {
+            address: register.address,
+            len: register.width,
             entries: &entries,
         };
-        self.tell(&request.emit()?, deadline)
+        self.tell(&request, deadline)
     }
 
     /// Torque off for every servo on the line, whatever its id.
@@ -261,12 +285,11 @@ impl Line {
     /// # Errors
     /// When the port fails.
     pub fn broadcast_torque_off(&mut self, deadline: MonoTime) -> Result<(), WriteError> {
-        let request = Instruction::Write {
-            id: BROADCAST,
-            address: TORQUE_ENABLE.address,
+        let request = Request::WriteAll {
+            address: map(self.family()).torque_enable.address,
             data: &[Torque::Off.byte()],
         };
-        self.tell(&request.emit()?, deadline)
+        self.tell(&request, deadline)
     }
 
     /// Throws away what has come in: it belongs to requests of before.
@@ -295,8 +318,9 @@ impl Line {
     }
 
     /// Sends a request that nobody answers.
-    fn tell(&mut self, frame: &Frame, deadline: MonoTime) -> Result<(), WriteError> {
-        self.send(frame, deadline).inspect_err(|_| {
+    fn tell(&mut self, request: &Request<'_>, deadline: MonoTime) -> Result<(), WriteError> {
+        let frame = request.emit(self.family())?;
+        self.send(&frame, deadline).inspect_err(|_| {
             self.errors.io = self.errors.io.saturating_add(1);
         })?;
         if self.echoes == Some(true) {
@@ -360,6 +384,7 @@ impl Line {
             let expected = Expected {
                 ids: ask.ids,
                 params: ask.params,
+                frames: ask.frames,
                 echo,
                 last_call,
             };

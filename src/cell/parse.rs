@@ -9,15 +9,16 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    ArmSection, BackendKind, BusSection, CameraSection, Cell, InferenceSection, JobSection,
-    LoopSection,
+    ArmSection, BackendKind, CameraSection, Cell, InferenceSection, JobSection, LoopSection,
 };
 use crate::units::Rad;
 
+mod bus;
 mod inputs;
 mod limits;
 mod parking;
 
+use bus::{RawBus, bus};
 use inputs::{RawInput, RawRelay, inputs, relay};
 use limits::{RawLimits, RawMonitors, RawWorkspace, limits, monitors, workspace};
 use parking::{RawParking, parking};
@@ -78,14 +79,6 @@ struct RawArm {
     gripper: String,
     calibration: PathBuf,
     tool_floor_m: Option<Spanned<f64>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawBus {
-    kind: Spanned<String>,
-    port: PathBuf,
-    baud: Spanned<u32>,
 }
 
 #[derive(Deserialize, Default)]
@@ -219,24 +212,6 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Cell, CellError> {
             "`name` must be 1 to 32 letters, digits, `-` or `_`: it names a socket",
         ));
     }
-    if raw.bus.kind.get_ref() != "feetech" {
-        return Err(source.at(
-            raw.bus.kind.span(),
-            format!(
-                "`kind` is \"{}\"; the kind of bus known is \"feetech\"",
-                raw.bus.kind.get_ref()
-            ),
-        ));
-    }
-    const BAUDS: [u32; 8] = [
-        1_000_000, 500_000, 250_000, 128_000, 115_200, 57_600, 38_400, 19_200,
-    ];
-    if !BAUDS.contains(raw.bus.baud.get_ref()) {
-        return Err(source.at(
-            raw.bus.baud.span(),
-            format!("`baud` must be one of {BAUDS:?}"),
-        ));
-    }
     Ok(Cell {
         name,
         file: path.to_owned(),
@@ -253,10 +228,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Cell, CellError> {
                 -2.0..=2.0,
             )?,
         },
-        bus: BusSection {
-            port: folder.join(raw.bus.port),
-            baud: *raw.bus.baud.get_ref(),
-        },
+        bus: bus(&source, folder, raw.bus)?,
         control: control(&source, &raw.control)?,
         limits: limits(&source, raw.limits)?,
         monitors: monitors(&source, &raw.monitors)?,
@@ -457,7 +429,7 @@ mod tests {
             (
                 "kind",
                 "kind = \"canopen\"",
-                "the kind of bus known is \"feetech\"",
+                "expected `feetech` or `dynamixel`",
             ),
             ("priority", "priority = 99", "`priority` must be 1 to 98"),
             (

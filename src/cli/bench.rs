@@ -14,7 +14,7 @@ use super::simulator::{Simulator, find_up};
 use super::{Exit, Failure, Outcome, output};
 use crate::arm::ArmModel;
 use crate::arm::tool::tool_of;
-use crate::cell::{BackendKind, Overrides};
+use crate::cell::{BackendKind, Cell, Overrides};
 use crate::control::ik;
 use crate::messages::{Percentiles, Request, RunnerReport, Status};
 use crate::runner::guard_process::{Boot, GuardProcess, GuardSpec};
@@ -49,7 +49,11 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
         None => find_up(Path::new("cells/sim.toml"))?,
     };
     let told = stop_on_signals()?;
-    let sim = Simulator::start(0)?;
+    let family = Cell::load(&cell, &Overrides::default())
+        .map_err(Failure::configuration)?
+        .bus
+        .family;
+    let sim = Simulator::start(0, family)?;
     let overrides = Overrides {
         port: Some(sim.ready.pty.clone()),
         camera_host: Some(sim.ready.http.clone()),

@@ -9,6 +9,9 @@ use super::{Exit, Failure, Outcome};
 pub(super) struct Args {
     /// Scene file; the pick-and-place cell when left out.
     scene: Option<PathBuf>,
+    /// Servos in place of the scene's, such as XL430-W250.
+    #[arg(long, value_name = "MODEL", value_parser = surehand_sim::servo::Model::named)]
+    servos: Option<surehand_sim::servo::Model>,
     /// Make PATH a link to the arm's serial port.
     #[arg(long, value_name = "PATH")]
     pty: Option<PathBuf>,
@@ -26,6 +29,7 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> Outcome {
     let options = surehand_sim::process::SimOptions {
         scene: args.scene,
+        servos: args.servos,
         pty: args.pty,
         http: args.http,
         seed: args.seed,

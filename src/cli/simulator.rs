@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Failure;
+use crate::arm::Family;
 
 /// `relative` below the working directory, or beside any folder above the program itself.
 pub(super) fn find_up(relative: &Path) -> Result<PathBuf, Failure> {
@@ -42,17 +43,22 @@ pub(super) struct Simulator {
 }
 
 impl Simulator {
-    /// Starts one and waits until it is ready.
+    /// Starts one whose servos are of `family`, and waits until it is ready.
     ///
     /// # Errors
     /// When it does not come up.
-    pub(super) fn start(seed: u64) -> Result<Simulator, Failure> {
+    pub(super) fn start(seed: u64, family: Family) -> Result<Simulator, Failure> {
         let failed = |what: String| Failure::hardware(format!("the simulator {what}"));
         let exe = std::env::current_exe().map_err(|e| failed(format!("has no program: {e}")))?;
         // A group of its own: a Ctrl-C in the terminal must not take the arm's servos away while
         // the arm is being stopped.
+        let servos: &[&str] = match family {
+            Family::Feetech => &[],
+            Family::Dynamixel => &["--servos", "XL430-W250"],
+        };
         let mut child = Command::new(exe)
             .args(["sim", "--end-with-parent", "--seed", &seed.to_string()])
+            .args(servos)
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -249,8 +249,11 @@ impl Core {
         let restarted = inputs
             .restarted
             .map(|joint| Cause::ServoRestarted { joint });
+        let watchdog = inputs
+            .watchdog
+            .map(|joint| Cause::WatchdogTripped { joint });
         let stop = inputs.safety.stop();
-        let found = stop.or(restarted).or(servo).or(following);
+        let found = stop.or(restarted).or(watchdog).or(servo).or(following);
         self.found = found;
         if !matches!(found, None | Some(Cause::FollowingError { .. })) {
             // With anything else wrong, an encoder above all, nothing but braking is safe.

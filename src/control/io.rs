@@ -93,6 +93,8 @@ pub struct Inputs<'a> {
     pub joints: JointVec<JointReading>,
     /// A joint whose servo restarted and does not yet hold its limits and torque again.
     pub restarted: Option<u8>,
+    /// A joint whose servo has stopped by itself, because it heard nothing for too long.
+    pub watchdog: Option<u8>,
     /// The emergency stops and enabling switches.
     pub safety: SafetyInputs,
     /// When the operator who holds the arm running last said so; `None` when nobody does.

@@ -207,6 +207,7 @@ impl Rig {
             missed: 0,
             joints,
             restarted: None,
+            watchdog: None,
             safety: self.safety,
             hold: self.hold,
             link: self.link.unwrap_or(Link::Up { heard_at: self.now }),

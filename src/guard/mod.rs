@@ -17,6 +17,7 @@ pub mod settings;
 mod shell;
 mod status;
 mod vigil;
+mod watchdogs;
 
 use std::path::Path;
 

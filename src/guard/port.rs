@@ -8,8 +8,11 @@
 use std::time::Duration;
 
 use super::audit::{Audit, Finding};
+use super::watchdogs::Watchdogs;
 use super::{Boot, GuardError, settings};
-use crate::bus::feetech::register::{CONTROL, Torque as WireTorque};
+use crate::arm::Family;
+use crate::bus::map::map;
+use crate::bus::register::Torque as WireTorque;
 use crate::bus::{Bus, HeldGoal, Port, Ready, ServoSettings, Timeouts, TorqueError, TorqueFault};
 use crate::cell::{Arm, Cell};
 use crate::control::{JointCommand, JointReading, Torque};
@@ -26,6 +29,9 @@ const TORQUE_ON: Duration = Duration::from_millis(40);
 /// One lost reply of all these is no reason to stay limp.
 const TORQUE_TRIES: u32 = 4;
 
+/// Every so many ticks without another question a servo is asked for supply and temperature, where
+/// they are not in every reading: an error of either is in each of its answers.
+const HEALTH_EVERY: usize = 3;
 /// A changed torque limit is written this often: one lost write must not pass for a restart.
 const EASE_WRITES: u8 = 3;
 
@@ -33,11 +39,14 @@ const EASE_WRITES: u8 = 3;
 pub(super) struct ArmPort {
     bus: Bus<Ready>,
     audit: Audit,
+    watchdogs: Watchdogs,
     /// What each servo has while nothing is eased.
     settings: JointVec<Option<ServoSettings>>,
     /// Joints with a share of their torque, and how often that is still to be written.
     eased: JointSet,
     ease_writes: u8,
+    /// Whose supply and temperature are asked for next, where they are not in every reading.
+    health_turn: usize,
     read_ns: u64,
     /// What asking one servo takes.
     question_ns: u64,
@@ -57,9 +66,20 @@ impl ArmPort {
     ) -> Result<(ArmPort, Torque), GuardError> {
         let hardware = |error: &dyn std::fmt::Display| GuardError::Hardware(error.to_string());
         let servo_settings = settings::servo_settings(cell, arm)?;
-        let port = Port::open(&cell.bus.port, cell.bus.baud).map_err(|e| hardware(&e))?;
+        let port =
+            Port::open(&cell.bus.port, cell.bus.baud, cell.bus.family).map_err(|e| hardware(&e))?;
         let found = Bus::new(port, arm.calibration.clone()).find();
-        let bus = match boot {
+        let names = arm.calibration.joints().iter();
+        let names = names.map(|joint| (joint.name(), joint.id()));
+        let servo_settings = match settings::watched(cell, names, found.servos(), &servo_settings) {
+            Ok(watched) => watched,
+            Err(problem) if boot == Boot::Fresh => return Err(hardware(&problem)),
+            Err(problem) => {
+                tracing::error!("taking over an arm with a problem: {problem}");
+                servo_settings
+            }
+        };
+        let mut bus = match boot {
             Boot::Fresh => found.ready(&servo_settings),
             Boot::Replacing => {
                 for problem in found.problems() {
@@ -69,6 +89,10 @@ impl ArmPort {
             }
         }
         .map_err(|e| hardware(&e))?;
+        let watched = bus.watched();
+        if cell.bus.shared_replies {
+            bus.share_replies();
+        }
         let torque = match bus.torque() {
             WireTorque::On => Torque::On,
             WireTorque::Off => Torque::Off,
@@ -77,11 +101,13 @@ impl ArmPort {
         let port = ArmPort {
             bus,
             audit: Audit::new(arm.model.len()),
+            watchdogs: Watchdogs::new(watched),
             settings: servo_settings.iter().copied().map(Some).collect(),
             eased: JointSet::default(),
             ease_writes: 0,
+            health_turn: 0,
             read_ns: (period_ns as f64 * READ_SHARE) as u64,
-            question_ns: question(cell.bus.baud),
+            question_ns: question(cell.bus.family, cell.bus.baud),
             period_ns,
         };
         Ok((port, torque))
@@ -92,16 +118,27 @@ impl ArmPort {
         // A reading that waits for a servo leaves the time for a question: one that restarted in
         // the meantime must not be found only when all answer again. It ends a little late.
         let question = self.question_ns * 3 / 2;
-        let patience = self.read_ns.saturating_sub(question).max(self.read_ns / 2);
+        let least = self.read_ns * 5 / 8;
+        let patience = self.read_ns.saturating_sub(question).max(least);
         let readings = self.bus.read(MonoTime(now.0 + patience));
         let readings = self.bus.in_joint_units(&readings);
         let deadline = MonoTime(now.0 + self.read_ns);
+        self.ask_watchdogs(&readings, deadline);
         // A question without the time for its answer would have that answer come among the next
         // tick's, whose reading then waits for more of them, and leaves no time again.
         let in_time = deadline.since(realtime::now()) >= self.question_ns;
         self.audit.observe(&readings);
-        if in_time && let Some(joint) = self.audit.next() {
-            self.ask(joint, deadline);
+        if in_time {
+            match self.audit.next() {
+                Some(joint) => self.ask(joint, deadline),
+                None => {
+                    self.health_turn = self.health_turn.wrapping_add(1);
+                    if self.health_turn.is_multiple_of(HEALTH_EVERY) {
+                        let turn = self.health_turn / HEALTH_EVERY;
+                        self.bus.ask_health(turn, deadline);
+                    }
+                }
+            }
         }
         readings
     }
@@ -109,6 +146,36 @@ impl ArmPort {
     /// A servo that restarted and does not yet hold what it was told again.
     pub(super) fn restarted(&self) -> Option<u8> {
         self.audit.restarted()
+    }
+
+    /// Asks those bus watchdogs whose turn it is; a servo that has just been silent is not waited
+    /// for again.
+    fn ask_watchdogs(&mut self, readings: &JointVec<JointReading>, deadline: MonoTime) {
+        let mut asked = self.watchdogs.next();
+        for (joint, reading) in readings.iter().enumerate() {
+            if matches!(reading, JointReading::Missing(_)) {
+                asked.remove(joint);
+            }
+        }
+        if !asked.is_empty() {
+            let said = self.bus.ask_watchdogs(asked, deadline);
+            self.watchdogs.note(said);
+        }
+    }
+
+    /// A servo whose bus watchdog has tripped.
+    pub(super) fn tripped(&self) -> Option<u8> {
+        self.watchdogs.tripped()
+    }
+
+    /// Sets right the bus watchdogs that have tripped, for an arm that stands at `command`.
+    pub(super) fn clear_watchdogs(&mut self, command: &JointCommand) {
+        let tripped = self.watchdogs.all_tripped();
+        if !tripped.is_empty() {
+            let deadline = self.deadline();
+            // Whether it helped shows when they are asked again.
+            let _ = self.bus.clear_watchdogs(tripped, command, deadline);
+        }
     }
 
     /// Asks one servo whether it still holds what it was told. One that does not gets its limits
@@ -205,6 +272,7 @@ impl ArmPort {
 }
 
 /// Nanoseconds that asking one servo takes at most, at `baud`.
-fn question(baud: u32) -> u64 {
-    realtime::nanos(Timeouts::new(baud, ANSWER).sync_read(1, CONTROL))
+fn question(family: Family, baud: u32) -> u64 {
+    let timeouts = Timeouts::new(family, baud, ANSWER);
+    realtime::nanos(timeouts.sync_read(1, map(family).control))
 }

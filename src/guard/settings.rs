@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::GuardError;
-use crate::bus::ServoSettings;
+use crate::bus::bringup::FoundServo;
+use crate::bus::{Problem, ServoSettings, Trouble};
 use crate::cell::{Arm, Cell};
 use crate::control::{Clearance, CoreConfig, MonitorConfig, PlanRules};
 
@@ -76,9 +77,50 @@ pub fn servo_settings(cell: &Cell, arm: &Arm) -> Result<Vec<ServoSettings>, Guar
                 .iter()
                 .find(|(joint, _)| joint == name)
                 .map_or(1.0, |(_, limits)| limits.torque);
-            ServoSettings::beyond(limits, HEADROOM, torque).map_err(|error| {
+            ServoSettings::beyond(cell.bus.family, limits, HEADROOM, torque).map_err(|error| {
                 GuardError::Configuration(format!("{}: {name}: {error}", cell.file.display()))
             })
+        })
+        .collect()
+}
+
+/// `settings` with the bus watchdog for each servo of `found` whose model and firmware have passed
+/// its commissioning test; a servo of a model that is not named goes without. `names` are the
+/// joints and their ids.
+///
+/// # Errors
+/// A servo of a model that was tested with another firmware: what it does is not known.
+pub fn watched<'a>(
+    cell: &Cell,
+    names: impl Iterator<Item = (&'a str, u8)>,
+    found: &[FoundServo],
+    settings: &[ServoSettings],
+) -> Result<Vec<ServoSettings>, Problem> {
+    let Some(watchdog) = &cell.bus.watchdog else {
+        return Ok(settings.to_vec());
+    };
+    let servos = names.zip(found).zip(settings);
+    servos
+        .map(|(((name, id), found), settings)| {
+            let Some((model, firmware)) = found.tested_as(cell.bus.family) else {
+                return Ok(*settings);
+            };
+            let mut tested = watchdog.tested.iter().filter(|it| it.model == model);
+            match tested.clone().next() {
+                None => {
+                    tracing::warn!(
+                        "servo {id} ({name}), {model} with firmware {firmware}, goes without its bus watchdog: `bus.watchdog.tested` does not name it"
+                    );
+                    Ok(*settings)
+                }
+                Some(_) if tested.any(|it| it.firmware == firmware) => {
+                    Ok(settings.watched(watchdog.units))
+                }
+                Some(_) => Err(Problem {
+                    servo: Some((name.to_owned(), id)),
+                    trouble: Trouble::Watchdog { model, firmware },
+                }),
+            }
         })
         .collect()
 }

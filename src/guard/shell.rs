@@ -156,6 +156,7 @@ impl Shell {
             missed: wake.missed,
             joints,
             restarted: self.port.restarted(),
+            watchdog: self.port.tripped(),
             safety: self.contacts.read(read),
             hold: self.clients.hold(),
             link: self.clients.link(),
@@ -203,7 +204,12 @@ impl Shell {
                 // no hold-up of the loop.
                 self.pace.restart(realtime::now());
             }
-            (TorqueAct::Keep, Some(command)) => self.port.write(command),
+            (TorqueAct::Keep, Some(command)) => {
+                if step.mode == Mode::Stopped {
+                    self.port.clear_watchdogs(command);
+                }
+                self.port.write(command);
+            }
             (TorqueAct::Keep | TorqueAct::Enable, None) => {}
         }
     }

@@ -140,6 +140,11 @@ pub enum Cause {
         /// Share of its stall torque, −1…1.
         load: f64,
     },
+    /// A servo's bus watchdog has tripped: it heard nothing for too long and stopped by itself.
+    WatchdogTripped {
+        /// Which joint.
+        joint: u8,
+    },
     /// Too many reads fail, of whichever servo.
     BusFailing {
         /// Share of the reads lately, 0…1.
@@ -243,6 +248,10 @@ impl Cause {
                 "servo {} has restarted and lost its limits",
                 names.joint(joint)
             ),
+            Cause::WatchdogTripped { joint } => format!(
+                "the bus watchdog of servo {} has tripped",
+                names.joint(joint)
+            ),
             Cause::NoClearance => {
                 "the plan leads out of the workspace, or the arm against itself".into()
             }
@@ -329,11 +338,17 @@ impl Cause {
             Cause::ServoSilent { .. } | Cause::WrongReply { .. } => {
                 "check that servo's cable and id, then `surehand reset`"
             }
+            Cause::ServoFault { bits, .. } if bits & HARDWARE != 0 => {
+                "the servo is limp until it restarts: support the arm, see to the cause, switch the arm's power off and on, then `surehand reset`"
+            }
             Cause::ServoFault { .. } => {
                 "the arm may sag: support it, release and enable again to clear the servo, then `surehand reset`"
             }
             Cause::ServoRestarted { .. } => {
                 "the joint may have sagged; check the supply and that servo's cable, then `surehand reset`"
+            }
+            Cause::WatchdogTripped { .. } => {
+                "the servo heard nothing for too long and stopped by itself: check its cable and what held up the bus, then `surehand reset`"
             }
             Cause::NoClearance => {
                 "see where the policy wants to go; move its object or correct [workspace], then `surehand reset`"
@@ -377,16 +392,32 @@ impl Cause {
     }
 }
 
-/// The error bits of a Feetech status frame in words.
+/// The bit that tells a Dynamixel's hardware error from the error bits of a Feetech status frame.
+const HARDWARE: u8 = 0x80;
+
+/// The error bits of a servo in words: a Feetech's status, or with [`HARDWARE`] a Dynamixel's
+/// hardware error.
 pub(crate) fn error_bits(bits: u8) -> String {
-    const WORDS: [(u8, &str); 5] = [
+    const FEETECH: [(u8, &str); 5] = [
         (0x01, "voltage"),
         (0x02, "angle"),
         (0x04, "overheat"),
         (0x08, "over-current"),
         (0x20, "overload"),
     ];
-    let words: Vec<&str> = WORDS
+    const DYNAMIXEL: [(u8, &str); 5] = [
+        (0x01, "voltage"),
+        (0x04, "overheat"),
+        (0x08, "encoder"),
+        (0x10, "electrical shock or too little power"),
+        (0x20, "overload"),
+    ];
+    let known = if bits & HARDWARE == 0 {
+        FEETECH
+    } else {
+        DYNAMIXEL
+    };
+    let words: Vec<&str> = known
         .iter()
         .filter(|(bit, _)| bits & bit != 0)
         .map(|(_, word)| *word)

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use surehand::arm::Family;
 use surehand::bus::{Bus, Found, Port, Ready, monotonic_now};
 use surehand_sim::Motion;
 use surehand_sim::faults::Fault;
-use surehand_sim::servo::{Bank, Direction, Setup};
+use surehand_sim::servo::{Bank, Direction, Model, Setup};
 
-use super::{BAUD, calibration, settings};
+use super::{BAUD, calibration, settings_of};
 
 /// How each servo is mounted: encoder at URDF zero.
 const ENCODERS: [i32; 6] = [2130, 1907, 2259, 2010, 2348, 1951];
@@ -23,6 +24,7 @@ pub(crate) const POSE: [f64; 6] = [0.3, -0.5, 0.7, -0.2, 1.0, 0.4];
 
 /// Servos on a pty that stand still at [`POSE`], whatever they are told.
 pub(crate) struct Arm {
+    family: Family,
     bank: Arc<Mutex<Bank>>,
     path: PathBuf,
     stop: Arc<AtomicBool>,
@@ -35,12 +37,16 @@ impl Arm {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut Vec<Setup>)) -> Arm {
+        Arm::of(Family::Feetech, change)
+    }
+
+    pub(crate) fn of(family: Family, change: impl FnOnce(&mut Vec<Setup>)) -> Arm {
         let near = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&near).unwrap();
         unlockpt(&near).unwrap();
         let path = ptsname(&near, Vec::new()).unwrap();
         let path = PathBuf::from(path.to_str().unwrap());
-        let mut setups = setups();
+        let mut setups = setups(family);
         change(&mut setups);
         let mut bank = Bank::new(&setups, 1);
         bank.sense(&motions(), 0.0025);
@@ -51,11 +57,19 @@ impl Arm {
             std::thread::spawn(move || pump(&near, &bank, &stop))
         };
         Arm {
+            family,
             bank,
             path,
             stop,
             pump: Some(pump),
         }
+    }
+
+    /// Lets time pass in which nothing moves.
+    pub(crate) fn drive(&self) {
+        let mut bank = self.bank.lock().unwrap();
+        bank.drives(monotonic_now().0, 0.0025);
+        bank.sense(&motions(), 0.0025);
     }
 
     pub(crate) fn suffer(&self, fault: &Fault) {
@@ -74,7 +88,7 @@ impl Arm {
         self.bank.lock().unwrap().recover();
     }
 
-    pub(crate) fn register(&self, servo: usize, address: u8) -> u8 {
+    pub(crate) fn register(&self, servo: usize, address: u16) -> u8 {
         let bank = self.bank.lock().unwrap();
         bank.servos()[servo].read(address, 1).unwrap()[0]
     }
@@ -93,6 +107,35 @@ impl Arm {
         bank.sense(&motions(), 0.0025);
     }
 
+    /// As [`Arm::write`], to servos of the X series.
+    pub(crate) fn write_x(&self, servo: usize, address: u16, data: &[u8]) {
+        let len = (data.len() + 5) as u8;
+        let [low, high] = address.to_le_bytes();
+        let head = [
+            0xFF,
+            0xFF,
+            0xFD,
+            0x00,
+            servo as u8 + 1,
+            len,
+            0,
+            3,
+            low,
+            high,
+        ];
+        let frame = [&head[..], data].concat();
+        let check = crc(&frame);
+        let mut bank = self.bank.lock().unwrap();
+        bank.receive(monotonic_now().0, &[&frame[..], &check].concat());
+        bank.take_due(u64::MAX, &mut Vec::new());
+        bank.sense(&motions(), 0.0025);
+    }
+
+    /// What the host's port is set to.
+    pub(crate) fn set_baud(&self, baud: u32) {
+        self.bank.lock().unwrap().set_host_baud(baud);
+    }
+
     /// What the host has sent since the last call.
     pub(crate) fn sent(&self) -> Vec<Vec<u8>> {
         let frames = self.bank.lock().unwrap().drain_frames();
@@ -103,11 +146,15 @@ impl Arm {
     }
 
     pub(crate) fn find(&self) -> Bus<Found> {
-        Bus::new(Port::open(&self.path, BAUD).unwrap(), calibration()).find()
+        Bus::new(
+            Port::open(&self.path, BAUD, self.family).unwrap(),
+            calibration(self.family),
+        )
+        .find()
     }
 
     pub(crate) fn ready(&self) -> Bus<Ready> {
-        self.find().ready(&settings()).unwrap()
+        self.find().ready(&settings_of(self.family)).unwrap()
     }
 }
 
@@ -120,11 +167,16 @@ impl Drop for Arm {
     }
 }
 
-fn setups() -> Vec<Setup> {
-    let joints = calibration();
+fn setups(family: Family) -> Vec<Setup> {
+    let joints = calibration(family);
+    let model = match family {
+        Family::Feetech => Model::Sts3215,
+        Family::Dynamixel => Model::Xl430W250,
+    };
     let mounted = joints.joints().iter().zip(ENCODERS);
     mounted
         .map(|(joint, encoder_at_zero)| Setup {
+            model,
             name: joint.name().into(),
             id: joint.id(),
             encoder_at_zero,
@@ -169,4 +221,16 @@ fn pump(near: &OwnedFd, bank: &Mutex<Bank>, stop: &AtomicBool) {
             let _ = rustix::io::write(near, &out);
         }
     }
+}
+
+/// CRC-16 of protocol 2.0, bit by bit.
+fn crc(bytes: &[u8]) -> [u8; 2] {
+    let mut crc: u16 = 0;
+    for byte in bytes {
+        for bit in (0..8).rev() {
+            let carry = crc >> 15 ^ u16::from(byte >> bit & 1);
+            crc = crc << 1 ^ if carry == 1 { 0x8005 } else { 0 };
+        }
+    }
+    crc.to_le_bytes()
 }

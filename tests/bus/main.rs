@@ -4,8 +4,10 @@
 
 mod allocations;
 mod arm;
+mod dynamixel;
 #[path = "../common/so101.rs"]
 mod so101;
+mod third_party;
 
 use std::io::Read;
 use std::path::Path;
@@ -13,8 +15,8 @@ use std::time::Duration;
 
 use arm::{Arm, POSE};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use surehand::arm::{Calibration, JointLimits, JointSpan};
-use surehand::bus::feetech::register::Torque;
+use surehand::arm::{Calibration, Family, JointLimits, JointSpan};
+use surehand::bus::register::Torque;
 use surehand::bus::transaction::deadline_in;
 use surehand::bus::{
     BringUpError, Bus, Found, GoalError, HeldGoal, Port, PortError, RawReading, ServoSettings,
@@ -26,7 +28,7 @@ use surehand_sim::faults::Fault;
 
 pub(crate) const BAUD: u32 = 1_000_000;
 
-pub(crate) fn calibration() -> Calibration {
+pub(crate) fn calibration(family: Family) -> Calibration {
     let limits = so101::NAMES.into_iter().zip(so101::LIMITS);
     let spans: Vec<JointSpan> = limits
         .map(|(name, (lower, upper))| JointSpan {
@@ -35,11 +37,19 @@ pub(crate) fn calibration() -> Calibration {
             upper: Rad(upper),
         })
         .collect();
-    Calibration::load(Path::new("calibration/so101-sim.json"), &spans).unwrap()
+    let file = match family {
+        Family::Feetech => "calibration/so101-sim.json",
+        Family::Dynamixel => "calibration/so101-dynamixel-sim.json",
+    };
+    Calibration::load(Path::new(file), &spans).unwrap()
 }
 
 pub(crate) fn settings() -> Vec<ServoSettings> {
-    let setting = ServoSettings::new(RadPerSec2(10.0), RadPerSec(2.0), 0.6).unwrap();
+    settings_of(Family::Feetech)
+}
+
+pub(crate) fn settings_of(family: Family) -> Vec<ServoSettings> {
+    let setting = ServoSettings::new(family, RadPerSec2(10.0), RadPerSec(2.0), 0.6).unwrap();
     vec![setting; 6]
 }
 
@@ -194,23 +204,23 @@ fn a_takeover_leaves_a_torqued_arm_as_it_is() {
 #[test]
 fn a_second_program_is_told_that_the_port_is_busy() {
     let arm = Arm::new();
-    let port = Port::open(arm.path(), BAUD).unwrap();
-    let error = Port::open(arm.path(), BAUD).unwrap_err();
+    let port = Port::open(arm.path(), BAUD, Family::Feetech).unwrap();
+    let error = Port::open(arm.path(), BAUD, Family::Feetech).unwrap_err();
     assert_eq!(error, PortError::Busy(arm.path().to_path_buf()));
     assert!(error.to_string().contains("in use"));
     drop(port);
-    Port::open(arm.path(), BAUD).unwrap();
+    Port::open(arm.path(), BAUD, Family::Feetech).unwrap();
 }
 
 #[test]
 fn a_port_that_is_absent_or_none_is_named() {
-    let absent = Port::open(Path::new("/dev/ttyACM-none"), BAUD).unwrap_err();
+    let absent = Port::open(Path::new("/dev/ttyACM-none"), BAUD, Family::Feetech).unwrap_err();
     assert!(
         absent
             .to_string()
             .contains("/dev/ttyACM-none does not exist")
     );
-    let none = Port::open(Path::new("Cargo.toml"), BAUD).unwrap_err();
+    let none = Port::open(Path::new("Cargo.toml"), BAUD, Family::Feetech).unwrap_err();
     assert!(none.to_string().contains("Cargo.toml is not a serial port"));
 }
 
@@ -280,7 +290,13 @@ fn eeprom_that_is_not_the_calibrations_is_named_with_both_numbers() {
                     most
                 }
             ),
-            (Some(1), Trouble::Mode { found: 1 }),
+            (
+                Some(1),
+                Trouble::Mode {
+                    found: 1,
+                    right: "0 (position)",
+                }
+            ),
             (
                 Some(3),
                 Trouble::HomingOffset {
@@ -408,7 +424,7 @@ fn what_a_port_sends_is_its_bytes_and_nothing_else() {
     grantpt(&near).unwrap();
     unlockpt(&near).unwrap();
     let path = ptsname(&near, Vec::new()).unwrap();
-    let mut port = Port::open(Path::new(path.to_str().unwrap()), BAUD).unwrap();
+    let mut port = Port::open(Path::new(path.to_str().unwrap()), BAUD, Family::Feetech).unwrap();
     let ids = JointVec::from_slice(&[10, 13]).unwrap();
     port.line().write_torque(&ids, Torque::Off, soon()).unwrap();
     let mut bytes = [0; 12];

@@ -175,20 +175,44 @@ static ONE_CELL: Mutex<()> = Mutex::new(());
 /// The simulated arm in a process of its own.
 pub struct Sim {
     process: Events,
+    servos: Servos,
     _turn: MutexGuard<'static, ()>,
     pub pty: PathBuf,
     pub http: String,
 }
 
+/// What moves its joints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Servos {
+    /// Feetech STS3215.
+    #[default]
+    Feetech,
+    /// Dynamixel XL430-W250.
+    Dynamixel,
+}
+
 impl Sim {
     pub fn start(seed: u64) -> Sim {
+        Sim::with(seed, Servos::Feetech)
+    }
+
+    pub fn with(seed: u64, servos: Servos) -> Sim {
         let turn = ONE_CELL.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut process = Events::start(surehand().args(["sim", "--seed", &seed.to_string()]));
+        let others: &[&str] = match servos {
+            Servos::Feetech => &[],
+            Servos::Dynamixel => &["--servos", "XL430-W250"],
+        };
+        let mut process = Events::start(
+            surehand()
+                .args(["sim", "--seed", &seed.to_string()])
+                .args(others),
+        );
         let ready = process.wait("ready", |e| e["event"] == "ready");
         Sim {
             pty: ready["pty"].as_str().expect("a pty").into(),
             http: ready["http"].as_str().expect("an address").into(),
             process,
+            servos,
             _turn: turn,
         }
     }
@@ -263,6 +287,15 @@ impl Sim {
             .replace("@ROOT@", &root().display().to_string())
             .replace("@PTY@", &self.pty.display().to_string())
             .replace("@HTTP@", &self.http);
+        let text = match self.servos {
+            Servos::Feetech => text,
+            Servos::Dynamixel => text
+                .replace("so101-sim.json", "so101-dynamixel-sim.json")
+                .replace(
+                    "kind = \"feetech\"",
+                    "kind = \"dynamixel\"\nwatchdog = { after_ms = 300, tested = [\"XL430-W250 fw 45\"] }",
+                ),
+        };
         let cell = folder.join(template);
         std::fs::write(&cell, text).expect("the cell can be written");
         cell
@@ -308,11 +341,28 @@ pub struct Goals {
     pub counts: Vec<i32>,
 }
 
-/// The goal writes (sync write of register 42, two bytes) in a wire trace.
+/// The goal writes in a wire trace: a Feetech's sync write of register 42, two bytes, or a
+/// Dynamixel's of register 116, four bytes.
 pub fn goals(wire: &Value) -> Vec<Goals> {
     let mut tick_ns = 0;
     let mut goals = Vec::new();
     for Frame { t_ns, bytes, .. } in frames(wire).into_iter().filter(|it| it.from_host) {
+        if bytes.starts_with(&[0xFF, 0xFF, 0xFD, 0x00]) {
+            match bytes.get(7..12) {
+                Some([0x82, 126, 0, ..]) => tick_ns = t_ns,
+                // Goals of an arm hold nothing to be stuffed: none is below zero.
+                Some([0x83, 116, 0, 4, 0]) => goals.push(Goals {
+                    t_ns,
+                    tick_ns,
+                    counts: bytes[12..bytes.len() - 2]
+                        .chunks_exact(5)
+                        .map(|entry| i32::from_le_bytes([entry[1], entry[2], entry[3], entry[4]]))
+                        .collect(),
+                }),
+                _ => {}
+            }
+            continue;
+        }
         match bytes.get(4..7) {
             Some([0x82, 56, _]) => tick_ns = t_ns,
             Some([0x83, 42, 2]) => goals.push(Goals {
@@ -326,8 +376,9 @@ pub fn goals(wire: &Value) -> Vec<Goals> {
             _ => {}
         }
     }
-    // The first may belong to a reading before the trace.
-    goals.retain(|goal: &Goals| goal.tick_ns > 0);
+    // The first may belong to a reading before the trace; a single servo gets a goal of its own
+    // when its bus watchdog is set right.
+    goals.retain(|goal: &Goals| goal.tick_ns > 0 && goal.counts.len() > 1);
     goals
 }
 

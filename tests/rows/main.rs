@@ -20,3 +20,4 @@ mod records;
 mod registry;
 mod strike;
 mod struck;
+mod watchdog;

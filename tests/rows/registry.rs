@@ -5,6 +5,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use surehand::messages::Request;
 
+use crate::common::Servos;
 use crate::strike::{After, Blow, Motion, Strike};
 
 /// One fault.
@@ -41,6 +42,12 @@ impl Row {
     /// What the last strike is struck in.
     fn while_it(mut self, motion: Motion) -> Row {
         self.strikes = self.last(|strike| strike.while_it(motion));
+        self
+    }
+
+    /// What is struck by the last strike.
+    fn on(mut self, servos: Servos) -> Row {
+        self.strikes = self.last(|strike| strike.on(servos));
         self
     }
 
@@ -414,7 +421,17 @@ fn servos() -> Vec<Row> {
             "Dynamixel bus watchdog tripped",
             "found 20, cleared only when stopped",
         )
-        .lacking("there is no Dynamixel bus yet"),
+        .struck(
+            "tripped",
+            Blow::Fault(json!({"fault": "watchdog", "id": 2})),
+            "bus watchdog of servo shoulder_lift has tripped",
+            20.0,
+        )
+        .on(Servos::Dynamixel)
+        .tested(&[
+            "watchdog.rs::a_tripped_bus_watchdog_is_set_right_only_once_the_arm_stands",
+            "watchdog.rs::a_bus_watchdog_that_was_not_tested_is_not_relied_on",
+        ]),
     ]
 }
 

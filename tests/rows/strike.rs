@@ -12,7 +12,7 @@ use crate::common::braking::{QUICK, first_braking_ns, then_standing};
 use crate::common::motion::{assert_stands_held_and_latched, moving_in, settle};
 use crate::common::operator::Operator;
 use crate::common::threads::Held;
-use crate::common::{Controller, Sim, now_ns, send_signal};
+use crate::common::{Controller, Servos, Sim, now_ns, send_signal};
 
 /// What the arm is struck with.
 #[derive(Debug, Clone)]
@@ -80,6 +80,7 @@ pub struct Strike {
     /// Milliseconds to the first braking goal, on a machine that holds nobody up.
     pub bound: f64,
     pub after: After,
+    pub servos: Servos,
 }
 
 impl Strike {
@@ -91,11 +92,21 @@ impl Strike {
             cause,
             bound,
             after: After::Latched,
+            servos: Servos::Feetech,
         }
     }
 
     pub fn while_it(self, motion: Motion) -> Strike {
         Strike { motion, ..self }
+    }
+
+    pub fn on(self, servos: Servos) -> Strike {
+        Strike { servos, ..self }
+    }
+
+    /// An arm to strike.
+    pub fn arm(&self, seed: u64) -> Sim {
+        Sim::with(seed, self.servos)
     }
 
     pub fn then(self, after: After) -> Strike {

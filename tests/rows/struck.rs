@@ -13,7 +13,7 @@ fn strike(first: u8, last: u8) {
     let rows = rows().into_iter();
     for row in rows.filter(|row| (first..=last).contains(&row.number)) {
         for (strike, index) in row.strikes.iter().zip(u64::from(row.number)..) {
-            let reaction = strike.react(&Sim::start(100 + index), index, false);
+            let reaction = strike.react(&strike.arm(100 + index), index, false);
             let slow = reaction >= strike.bound + BUSY;
             assert!(!slow, "row {}, {}: {reaction} ms", row.number, strike.name);
         }
@@ -88,7 +88,7 @@ fn table() {
             continue;
         }
         for strike in &row.strikes {
-            let sims = (0..trials).map(|index| (Sim::start(100 + index), index));
+            let sims = (0..trials).map(|index| (strike.arm(100 + index), index));
             let all = sims.filter_map(|(sim, index)| attempt(row.number, strike, &sim, index));
             let what = format!("{}: {}", row.fault, strike.name);
             print_row(row.number, &what, strike.bound, trials, all);

@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::scene::{Scene, SceneError};
+use crate::servo::Model;
 use crate::workcell::Workcell;
 use threads::Stop;
 
@@ -35,6 +36,8 @@ const UNUSED: Duration = Duration::from_secs(60);
 pub struct SimOptions {
     /// Scene file; the one that ships with the simulator when `None`.
     pub scene: Option<PathBuf>,
+    /// Servos in place of the scene's.
+    pub servos: Option<Model>,
     /// Path made a link to the pty, replaced if it is one already, removed at the end.
     pub pty: Option<PathBuf>,
     /// Address of the HTTP server; port 0 takes a free one.
@@ -49,6 +52,7 @@ impl Default for SimOptions {
     fn default() -> Self {
         SimOptions {
             scene: None,
+            servos: None,
             pty: None,
             http: SocketAddr::from(([127, 0, 0, 1], 0)),
             seed: 0,
@@ -117,6 +121,10 @@ impl Running {
         let scene = match &options.scene {
             Some(path) => Scene::load(path)?,
             None => Scene::pick_cube()?,
+        };
+        let scene = match options.servos {
+            Some(model) => scene.with_servos(model),
+            None => scene,
         };
         let cameras = scene.cameras.iter().map(|it| it.name.clone()).collect();
         let seen = scene.clone();

@@ -71,6 +71,12 @@ fn arm(scene: &Scene, model: &ArmModel) -> Result<(), Finding> {
             || format!("must be above min_position {}", servo.min_position),
         )?;
         let earlier = &arm.servos[..i];
+        let speaks = |servo: &super::ServoMount| servo.model.protocol();
+        ensure(
+            !earlier.iter().any(|e| speaks(e) != speaks(servo)),
+            key("model"),
+            || "speaks another protocol than the servos before it".into(),
+        )?;
         ensure(
             !earlier.iter().any(|e| e.joint == servo.joint),
             key("joint"),

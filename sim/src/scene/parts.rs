@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::servo::Model;
+
 /// Red, green, blue, each 0 to 1, as a screen shows them (sRGB).
 pub type Colour = [f32; 3];
 
@@ -45,11 +47,14 @@ pub struct JawScene {
 pub struct ServoMount {
     /// joint name in the URDF
     pub joint: String,
+    /// what it is; an STS3215 when left out
+    #[serde(default)]
+    pub model: Model,
     /// bus id
     pub id: u8,
     /// encoder count at joint angle 0, before the homing offset
     pub encoder_at_zero: i32,
-    /// EEPROM homing offset, counts: present = encoder − offset
+    /// EEPROM homing offset, counts: present = encoder − offset with Feetech's, + with Dynamixel's
     pub homing_offset: i32,
     /// EEPROM minimum position, counts
     pub min_position: i32,

@@ -4,21 +4,26 @@
 
 use serde::Serialize;
 
-use super::device::{Afflictions, Servo, Setup};
+use super::device::{Afflictions, Setup};
+use super::dynamixel::packet as x;
+use super::either::Servo;
 use super::line::{Line, Troubles};
 use super::log::{Direction, WireFrame};
+use super::model::Protocol;
 use super::motor::NOMINAL_VOLTS;
-use super::packet::{self, BROADCAST, Found, Instruction, Parser, Request};
-use super::registers as reg;
+use super::packet as sts;
 use crate::faults::{Fault, ends_at};
 use crate::{Drive, Motion};
 
+mod sts_line;
+mod x_line;
+
+/// The id every servo of either family listens to.
+const BROADCAST: u8 = 0xFE;
 /// ns between the last byte of a request and the first of the answer, return delay aside.
 const TURNAROUND_NS: u64 = 10_000;
 /// ns of quiet after which a frame that has begun is given up.
 const GIVE_UP_NS: u64 = 10_000_000;
-/// Bytes of a status frame without parameters.
-const STATUS_BYTES: usize = 6;
 /// The most frames that wait to be fetched by [`Bank::drain_frames`].
 const UNFETCHED_FRAMES: usize = 10_000;
 /// Ω of the supply and its wiring.
@@ -48,19 +53,84 @@ pub struct Bank {
     frames: Vec<WireFrame>,
     counters: Counters,
     forced_volts: Option<f64>,
+    now_ns: u64,
+}
+
+/// Finds requests in what the host sends.
+#[derive(Debug, Clone)]
+enum Parser {
+    Sts(sts::Parser),
+    X(x::Parser),
+}
+
+impl Parser {
+    fn new(protocol: Protocol) -> Parser {
+        match protocol {
+            Protocol::Feetech => Parser::Sts(sts::Parser::default()),
+            Protocol::Dynamixel => Parser::X(x::Parser::default()),
+        }
+    }
+
+    fn protocol(&self) -> Protocol {
+        match self {
+            Parser::Sts(_) => Protocol::Feetech,
+            Parser::X(_) => Protocol::Dynamixel,
+        }
+    }
+
+    fn push(&mut self, byte: u8) -> Vec<Found> {
+        match self {
+            Parser::Sts(parser) => {
+                let mut found = Vec::new();
+                parser.push(byte, &mut found);
+                found.into_iter().map(Found::Sts).collect()
+            }
+            Parser::X(parser) => {
+                let mut found = Vec::new();
+                parser.push(byte, &mut found);
+                found.into_iter().map(Found::X).collect()
+            }
+        }
+    }
+
+    fn idle(&mut self) -> Vec<Found> {
+        match self {
+            Parser::Sts(parser) => {
+                let mut found = Vec::new();
+                parser.idle(&mut found);
+                found.into_iter().map(Found::Sts).collect()
+            }
+            Parser::X(parser) => {
+                let mut found = Vec::new();
+                parser.idle(&mut found);
+                found.into_iter().map(Found::X).collect()
+            }
+        }
+    }
+}
+
+/// What it found.
+enum Found {
+    Sts(sts::Found),
+    X(x::Found),
 }
 
 impl Bank {
-    /// Servos in joint order, just powered up.
+    /// Servos in joint order, just powered up; all of them speak the protocol of the first.
     #[must_use]
     pub fn new(setups: &[Setup], seed: u64) -> Bank {
         Bank {
             servos: setups.iter().map(Servo::new).collect(),
-            parser: Parser::default(),
+            parser: Parser::new(
+                setups
+                    .first()
+                    .map_or(Protocol::Feetech, |setup| setup.model.protocol()),
+            ),
             line: Line::new(seed),
             frames: Vec::new(),
             counters: Counters::default(),
             forced_volts: None,
+            now_ns: 0,
         }
     }
 
@@ -88,20 +158,19 @@ impl Bank {
 
     /// Bytes the host gave its adapter at `now_ns`.
     pub fn receive(&mut self, now_ns: u64, bytes: &[u8]) {
-        let mut found = Vec::new();
         if now_ns > self.line.free_ns().saturating_add(GIVE_UP_NS) {
-            self.parser.idle(&mut found);
-            self.attend(&mut found, now_ns);
+            let found = self.parser.idle();
+            self.attend(found, now_ns);
         }
         let mut unechoed = 0;
         for (at, byte) in bytes.iter().enumerate() {
             let sent_ns = self.line.host_byte(now_ns);
-            self.parser.push(*byte, &mut found);
+            let found = self.parser.push(*byte);
             if !found.is_empty() || at + 1 == bytes.len() {
                 let run = bytes.get(unechoed..=at).unwrap_or(&[]);
                 self.line.echo(run, sent_ns);
                 unechoed = at + 1;
-                self.attend(&mut found, sent_ns);
+                self.attend(found, sent_ns);
             }
         }
     }
@@ -125,89 +194,36 @@ impl Bank {
     /// The host's port went away: what was under way is lost, and half a request with it.
     pub fn hang_up(&mut self) {
         self.line.clear();
-        self.parser = Parser::default();
+        self.parser = Parser::new(self.parser.protocol());
     }
 
-    fn attend(&mut self, found: &mut Vec<Found>, now_ns: u64) {
-        for found in found.drain(..) {
-            match found {
-                Found::Request(request) => {
+    fn attend(&mut self, found: Vec<Found>, now_ns: u64) {
+        for found in found {
+            let raw = match found {
+                Found::Sts(sts::Found::Request(request)) => {
                     self.counters.requests += 1;
-                    self.obey(&request, now_ns);
-                    self.note(now_ns, Direction::Host, request.raw);
+                    self.obey_sts(&request, now_ns);
+                    request.raw
                 }
-                Found::Rejected(bytes) => {
+                Found::X(x::Found::Request(request)) => {
+                    self.counters.requests += 1;
+                    self.obey_x(&request, now_ns);
+                    request.raw
+                }
+                Found::Sts(sts::Found::Rejected(bytes)) | Found::X(x::Found::Rejected(bytes)) => {
                     self.counters.bad_frames += 1;
-                    self.note(now_ns, Direction::Host, bytes);
+                    bytes
                 }
-            }
+            };
+            self.note(now_ns, Direction::Host, raw);
         }
     }
 
-    fn obey(&mut self, request: &Request, now_ns: u64) {
-        if sets_goal(&request.instruction) {
+    fn note_goal(&mut self, sets_goal: bool, now_ns: u64) {
+        if sets_goal {
             self.counters.goal_writes += 1;
             self.counters.last_goal_write_ns = now_ns;
         }
-        match &request.instruction {
-            Instruction::SyncRead { address, len, ids } => {
-                let read = Instruction::Read {
-                    address: *address,
-                    len: *len,
-                };
-                let mut at = now_ns;
-                for id in ids {
-                    // A servo that says nothing leaves its turn empty, and the next one waits it out.
-                    let turn = TURNAROUND_NS + self.line.bytes_ns(STATUS_BYTES + usize::from(*len));
-                    at = self.ask(*id, &read, at, now_ns).unwrap_or(at + turn);
-                }
-                self.line.occupy(at);
-            }
-            Instruction::SyncWrite { address, writes } => {
-                for (id, data) in writes {
-                    for servo in self.listening(*id, now_ns) {
-                        servo.write(*address, data);
-                    }
-                }
-            }
-            alone => {
-                if let Some(end_ns) = self.ask(request.id, alone, now_ns, now_ns) {
-                    self.line.occupy(end_ns);
-                }
-            }
-        }
-    }
-
-    /// Asks everyone who goes by `id`; the answer starts after `at_ns`. Gives its end on the wire.
-    fn ask(&mut self, id: u8, instruction: &Instruction, at_ns: u64, now_ns: u64) -> Option<u64> {
-        let byte_ns = self.line.bytes_ns(1);
-        let mut together: Option<Vec<u8>> = None;
-        let (mut end_ns, mut late_ns) = (at_ns, 0);
-        for servo in self.listening(id, now_ns) {
-            // Id and return delay as they were when the request came: it may change them.
-            let (name, delay_ns) = (servo.id(), servo.return_delay_ns());
-            let Some(mut params) = servo.answer(instruction, id == BROADCAST) else {
-                continue;
-            };
-            if now_ns < servo.afflictions.zeros_until_ns {
-                params.fill(0);
-            }
-            if servo.mute(now_ns) {
-                continue;
-            }
-            let frame = packet::status(name, servo.error(), &params);
-            let sent = at_ns + TURNAROUND_NS + delay_ns + frame.len() as u64 * byte_ns;
-            end_ns = end_ns.max(sent);
-            late_ns = late_ns.max(lateness(&mut servo.afflictions));
-            together = Some(match together {
-                None => frame,
-                Some(other) => collide(&other, &frame),
-            });
-        }
-        let frame = together?;
-        self.counters.replies += 1;
-        self.line.send(frame, end_ns + late_ns);
-        Some(end_ns)
     }
 
     fn listening(&mut self, id: u8, now_ns: u64) -> impl Iterator<Item = &mut Servo> {
@@ -230,7 +246,7 @@ impl Bank {
     /// Supply at the servos, V: it sags with the current drawn.
     #[must_use]
     pub fn volts(&self) -> f64 {
-        let amps: f64 = self.servos.iter().map(|servo| servo.motor.amps()).sum();
+        let amps: f64 = self.servos.iter().map(|servo| servo.motor().amps()).sum();
         self.forced_volts
             .unwrap_or(NOMINAL_VOLTS - SUPPLY_OHMS * amps)
     }
@@ -238,6 +254,7 @@ impl Bank {
     /// What each servo asks of its joint during the next `dt` seconds.
     pub fn drives(&mut self, now_ns: u64, dt: f64) -> Vec<Drive> {
         let volts = self.volts();
+        self.now_ns = now_ns;
         self.servos
             .iter_mut()
             .map(|servo| servo.drive(now_ns, volts, dt))
@@ -248,7 +265,7 @@ impl Bank {
     pub fn sense(&mut self, motions: &[Motion], dt: f64) {
         let volts = self.volts();
         for (servo, motion) in self.servos.iter_mut().zip(motions) {
-            servo.sense(*motion, volts, dt);
+            servo.sense(*motion, volts, dt, self.now_ns);
         }
     }
 
@@ -280,11 +297,20 @@ impl Bank {
             }
             Fault::EncoderJump { id, counts } => self.afflict(id, |it| it.jump += counts),
             Fault::DuplicateId { id, to } => self.afflict(id, |it| it.answers_as = Some(to)),
-            Fault::Overload { id } => self.strike(id, |servo| servo.protection.latch_overload()),
+            Fault::Overload { id } => {
+                self.strike(id, |servo| servo.protection_mut().latch_overload())
+            }
             Fault::Brownout { id } => self.strike(id, |servo| servo.reboot(now_ns)),
             Fault::Overheat { id, celsius } => {
-                self.strike(id, |servo| servo.protection.force_celsius(Some(celsius)));
+                self.strike(id, |servo| {
+                    servo.protection_mut().force_celsius(Some(celsius))
+                });
             }
+            Fault::Watchdog { id } => self.strike(id, |servo| {
+                if let Servo::X(servo) = servo {
+                    servo.trip();
+                }
+            }),
             Fault::Unplug {}
             | Fault::Replug {}
             | Fault::CameraFreeze { .. }
@@ -299,35 +325,21 @@ impl Bank {
         self.line.troubles = Troubles::default();
         self.forced_volts = None;
         for servo in &mut self.servos {
-            servo.afflictions = Afflictions::default();
-            servo.protection.force_celsius(None);
+            *servo.afflictions_mut() = Afflictions::default();
+            servo.protection_mut().force_celsius(None);
         }
     }
 
     fn afflict(&mut self, id: u8, change: impl FnOnce(&mut Afflictions)) {
-        self.strike(id, |servo| change(&mut servo.afflictions));
+        self.strike(id, |servo| change(servo.afflictions_mut()));
     }
 
     /// The servo that has `id` in its registers, whatever id it answers under.
     fn strike(&mut self, id: u8, change: impl FnOnce(&mut Servo)) {
-        let own = |servo: &&mut Servo| servo.memory.get(reg::ID) == u16::from(id);
+        let own = |servo: &&mut Servo| servo.own_id() == id;
         if let Some(servo) = self.servos.iter_mut().find(own) {
             change(servo);
         }
-    }
-}
-
-fn sets_goal(instruction: &Instruction) -> bool {
-    let goal = reg::GOAL_POSITION.address;
-    let covers = |address: u8, len: usize| {
-        address <= goal + 1 && usize::from(address) + len > usize::from(goal)
-    };
-    match instruction {
-        Instruction::Write { address, data } => covers(*address, data.len()),
-        Instruction::SyncWrite { address, writes } => writes
-            .first()
-            .is_some_and(|(_, data)| covers(*address, data.len())),
-        _ => false,
     }
 }
 

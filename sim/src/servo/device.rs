@@ -1,11 +1,12 @@
-//! One servo: what it answers and what a write makes it do.
+//! One STS3215: what it answers and what a write makes it do.
 //! Owns its registers, motor, protections and the faults that befall it alone; the line it hangs
 //! on, and when its answers are sent, are [`super::bank`]'s.
 
 use super::memory::{Memory, Span};
-use super::motor::{Motor, NOMINAL_VOLTS, STALL_TORQUE};
+use super::model::Model;
+use super::motor::{DAMPING, Motor, NOMINAL_VOLTS, Orders, Power, STALL_TORQUE, STIFFNESS};
 use super::packet::Instruction;
-use super::protection::{Burden, Protection};
+use super::protection::{Bounds, Burden, Protection};
 use super::registers as reg;
 use crate::{Drive, Motion};
 
@@ -15,15 +16,17 @@ const BOOT_NS: u64 = 10_000_000;
 const CENTRE: f64 = 2048.0;
 
 /// How a servo was mounted and set up.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Setup {
+    /// What it is.
+    pub model: Model,
     /// Joint it moves.
     pub name: String,
     /// Bus id.
     pub id: u8,
     /// Encoder counts at joint angle zero.
     pub encoder_at_zero: i32,
-    /// Present = actual − this, counts.
+    /// What its homing offset register holds, counts.
     pub homing_offset: i32,
     /// Lowest goal, counts.
     pub range_min: u16,
@@ -33,7 +36,7 @@ pub struct Setup {
 
 /// One servo of the bank.
 #[derive(Debug, Clone)]
-pub struct Servo {
+pub struct StsServo {
     name: String,
     pub(super) memory: Memory,
     pub(super) motor: Motor,
@@ -61,11 +64,11 @@ pub(super) struct Afflictions {
     pub(super) runs_until_ns: u64,
 }
 
-impl Servo {
+impl StsServo {
     /// A servo on which id, homing and range were set, and the factory's 500 µs return delay
     /// taken away.
     #[must_use]
-    pub fn new(setup: &Setup) -> Servo {
+    pub fn new(setup: &Setup) -> StsServo {
         let mut memory = Memory::factory();
         memory.set(reg::ID, u16::from(setup.id));
         memory.set(reg::RETURN_DELAY, 0);
@@ -74,7 +77,7 @@ impl Servo {
         memory.set(reg::MAX_POSITION, setup.range_max);
         memory.save();
         memory.power_up();
-        Servo {
+        StsServo {
             name: setup.name.clone(),
             memory,
             motor: Motor::new(setup.encoder_at_zero),
@@ -138,8 +141,7 @@ impl Servo {
     /// Joint angle of the goal it holds, rad.
     #[must_use]
     pub fn goal(&self) -> f64 {
-        let goal = self.memory.get_signed(reg::GOAL_POSITION);
-        self.motor.angle_of(goal, &self.memory)
+        self.motor.angle_of(goal(&self.memory))
     }
 
     /// Temperature, °C.
@@ -215,7 +217,7 @@ impl Servo {
         let offset = (self.motor.actual() - CENTRE).round() as i32;
         self.memory.set_signed(reg::HOMING_OFFSET, offset);
         self.memory.save_one(reg::HOMING_OFFSET);
-        self.motor.report(&mut self.memory, self.afflictions.jump);
+        report(&self.motor, &mut self.memory, self.afflictions.jump);
     }
 
     fn clamp_goal(&mut self) {
@@ -248,10 +250,13 @@ impl Servo {
             .get(reg::TORQUE_LIMIT)
             .min(self.memory.get(reg::MAX_TORQUE));
         let mut limit = f64::from(allowed) / 1000.0;
-        if self.protection.unloaded(&self.memory) {
+        if self
+            .protection
+            .any_of(self.memory.get(reg::UNLOAD_CONDITION) as u8)
+        {
             limit = limit.min(f64::from(self.memory.get(reg::PROTECTIVE_TORQUE)) / 100.0);
         }
-        self.motor.drive(&self.memory, limit, volts, dt)
+        self.motor.drive(&orders(&self.memory, limit), volts, dt)
     }
 
     /// Takes in what the physics made of it.
@@ -264,12 +269,12 @@ impl Servo {
             amps: self.motor.amps(),
             volts,
         };
-        self.protection.update(&self.memory, burden, dt);
+        self.protection.update(&bounds(&self.memory), burden, dt);
         self.report(volts);
     }
 
     fn report(&mut self, volts: f64) {
-        self.motor.report(&mut self.memory, self.afflictions.jump);
+        report(&self.motor, &mut self.memory, self.afflictions.jump);
         let tenths = (volts * 10.0).round() as i32;
         self.memory.set_signed(reg::PRESENT_VOLTAGE, tenths);
         let celsius = self.protection.celsius().round() as i32;
@@ -279,18 +284,76 @@ impl Servo {
     }
 }
 
+/// The goal, actual counts.
+fn goal(memory: &Memory) -> f64 {
+    f64::from(memory.get_signed(reg::GOAL_POSITION) + memory.get_signed(reg::HOMING_OFFSET))
+}
+
+/// What the registers order, with `limit` of the stall torque.
+pub(super) fn orders(memory: &Memory, limit: f64) -> Orders {
+    let share = |gain: reg::Register| f64::from(memory.get(gain)) / f64::from(gain.initial);
+    let accelerations = [reg::ACCELERATION, reg::MAX_ACCELERATION].map(|it| memory.get(it));
+    let least = accelerations.into_iter().filter(|limit| *limit > 0).min();
+    let speed = memory.get_signed(reg::GOAL_VELOCITY).unsigned_abs();
+    let dead_zone = |zone| f64::from(memory.get(zone));
+    Orders {
+        power: match memory.get(reg::TORQUE_ENABLE) {
+            0 => Power::Off,
+            2 => Power::Damping,
+            _ => Power::On,
+        },
+        goal: goal(memory),
+        speed: (speed > 0).then(|| f64::from(speed)),
+        acceleration: least.map(|limit| f64::from(limit) * 100.0),
+        stiffness: STIFFNESS * share(reg::P_GAIN),
+        damping: DAMPING * share(reg::D_GAIN),
+        dead_zone: (
+            dead_zone(reg::DEAD_ZONE_FORWARD),
+            dead_zone(reg::DEAD_ZONE_BACKWARD),
+        ),
+        limit,
+    }
+}
+
+/// Writes the present registers. `jump` counts are added to the reported position alone.
+pub(super) fn report(motor: &Motor, memory: &mut Memory, jump: i32) {
+    let present = motor.actual() - f64::from(memory.get_signed(reg::HOMING_OFFSET));
+    memory.set_signed(reg::PRESENT_POSITION, present.round() as i32 + jump);
+    memory.set_signed(reg::PRESENT_VELOCITY, motor.speed().round() as i32);
+    let load = motor.torque() / STALL_TORQUE;
+    memory.set_signed(reg::PRESENT_LOAD, (load * 1000.0).round() as i32);
+    let amps = motor.amps().copysign(load);
+    memory.set_signed(reg::PRESENT_CURRENT, (amps / 0.0065).round() as i32);
+    let moving = motor.travels(goal(memory));
+    memory.set(reg::MOVING, u16::from(moving));
+}
+
+/// What its protections allow.
+pub(super) fn bounds(memory: &Memory) -> Bounds {
+    let get = |register| f64::from(memory.get(register));
+    Bounds {
+        celsius: get(reg::MAX_TEMPERATURE),
+        load: get(reg::OVERLOAD_TORQUE) / 100.0,
+        load_secs: get(reg::PROTECTION_TIME) * 0.01,
+        amps: get(reg::PROTECTION_CURRENT) * 0.0065,
+        amps_secs: get(reg::OVER_CURRENT_TIME) * 0.01,
+        volts: (get(reg::MIN_VOLTAGE) / 10.0, get(reg::MAX_VOLTAGE) / 10.0),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn servo() -> Servo {
-        let mut servo = Servo::new(&Setup {
+    fn servo() -> StsServo {
+        let mut servo = StsServo::new(&Setup {
             name: "elbow_flex".into(),
             id: 3,
             encoder_at_zero: 2259,
             homing_offset: 212,
             range_min: 945,
             range_max: 3149,
+            ..Setup::default()
         });
         servo.sense(Motion::default(), 7.4, 0.0025);
         servo

@@ -1,14 +1,11 @@
-//! The servo's own position loop: from registers to the torque it asks of its joint, and from the
-//! joint's motion back to what a host can read.
+//! The servo's own position loop: from what its registers order to the torque it asks of its joint.
 //!
-//! Goal → internal profile (acceleration and speed registers) → P and D gains → saturation at
-//! torque limit, supply and speed. Never clamps a goal (that is the register's business) and
-//! never integrates the joint: the physics does.
+//! Goal → internal profile (acceleration and speed) → P and D gains → saturation at torque limit,
+//! supply and speed. Never sees a register (that is the device's business) and never integrates the
+//! joint: the physics does.
 
 use std::f64::consts::TAU;
 
-use super::memory::Memory;
-use super::registers as reg;
 use crate::{Drive, Motion};
 
 /// Encoder counts a radian.
@@ -21,12 +18,12 @@ pub const NOMINAL_VOLTS: f64 = 7.4;
 const NO_LOAD_SPEED: f64 = 5.0;
 /// N m of gear friction.
 const GEAR_FRICTION: f64 = 0.05;
-/// N m/rad a unit of the P gain: 32 gives 35.6.
-const STIFFNESS_PER_P: f64 = 35.6 / 32.0;
+/// N m/rad of the position loop at the P gain the servo is made with.
+pub(super) const STIFFNESS: f64 = 35.6;
 /// N m s/rad of the motor's own back-EMF: speed costs torque along the line from stall to no-load.
 const BACK_EMF: f64 = STALL_TORQUE / NO_LOAD_SPEED;
-/// N m s/rad a unit of the D gain: with back-EMF, 32 gives 1.2.
-const DAMPING_PER_D: f64 = (1.2 - BACK_EMF) / 32.0;
+/// N m s/rad of the D gain the servo is made with: with back-EMF, 1.2.
+pub(super) const DAMPING: f64 = 1.2 - BACK_EMF;
 /// A at stall.
 const STALL_AMPS: f64 = 2.7;
 /// A of electronics.
@@ -49,20 +46,34 @@ const JAM: Drive = Drive {
 
 /// What the torque register asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Power {
+pub enum Power {
+    /// Limp.
     Off,
+    /// Holding its goal.
     On,
+    /// The motor's leads are shorted.
     Damping,
 }
 
-impl Power {
-    fn of(memory: &Memory) -> Power {
-        match memory.get(reg::TORQUE_ENABLE) {
-            0 => Power::Off,
-            2 => Power::Damping,
-            _ => Power::On,
-        }
-    }
+/// What the registers order.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Orders {
+    /// Whether it drives.
+    pub power: Power,
+    /// Where to, actual counts.
+    pub goal: f64,
+    /// How fast, counts/s; `None` as fast as it goes.
+    pub speed: Option<f64>,
+    /// How suddenly, counts/s²; `None` at once.
+    pub acceleration: Option<f64>,
+    /// P gain, N m/rad.
+    pub stiffness: f64,
+    /// D gain, N m s/rad.
+    pub damping: f64,
+    /// Errors that are none, forward and backward, counts.
+    pub dead_zone: (f64, f64),
+    /// Share of stall torque it may use, 0…1.
+    pub limit: f64,
 }
 
 /// The moving part of one servo.
@@ -112,14 +123,36 @@ impl Motor {
         self.motion
     }
 
-    /// Joint angle of a position register value, rad.
+    /// Joint angle at an encoder reading before the homing offset, rad.
     #[must_use]
-    pub fn angle_of(&self, present: i32, memory: &Memory) -> f64 {
-        (self.actual_of(present, memory) - self.encoder_at_zero) / COUNTS_PER_RAD
+    pub fn angle_of(&self, actual: f64) -> f64 {
+        (actual - self.encoder_at_zero) / COUNTS_PER_RAD
     }
 
-    fn actual_of(&self, present: i32, memory: &Memory) -> f64 {
-        f64::from(present + memory.get_signed(reg::HOMING_OFFSET))
+    /// Speed as the servo measures it, counts/s.
+    #[must_use]
+    pub fn speed(&self) -> f64 {
+        self.velocity * COUNTS_PER_RAD
+    }
+
+    /// Where the profile has got to, actual counts, and its speed, counts/s.
+    #[must_use]
+    pub fn profile(&self) -> (f64, f64) {
+        (self.profile, self.profile_velocity)
+    }
+
+    /// Whether it is on its way to `goal`, actual counts.
+    #[must_use]
+    pub fn travels(&self, goal: f64) -> bool {
+        let travelling = self.profile_velocity != 0.0
+            || ((goal - self.actual()).abs() > ARRIVED_COUNTS && self.speed().abs() > 10.0);
+        self.power == Power::On && travelling
+    }
+
+    /// Ends the profile where the joint is.
+    pub fn stop(&mut self) {
+        self.profile = self.actual();
+        self.profile_velocity = 0.0;
     }
 
     /// Blocks the joint where it is, or frees it.
@@ -157,10 +190,9 @@ impl Motor {
         IDLE_AMPS + self.torque().abs() * STALL_AMPS / STALL_TORQUE
     }
 
-    /// What the servo asks for during the next `dt` seconds. `limit` is the share of stall torque
-    /// it may use, 0…1, at a supply of `volts`.
-    pub fn drive(&mut self, memory: &Memory, limit: f64, volts: f64, dt: f64) -> Drive {
-        let power = Power::of(memory);
+    /// What the servo asks for during the next `dt` seconds, at a supply of `volts`.
+    pub fn drive(&mut self, orders: &Orders, volts: f64, dt: f64) -> Drive {
+        let power = orders.power;
         let free = Drive {
             target: self.motion.position,
             friction: GEAR_FRICTION,
@@ -179,8 +211,8 @@ impl Motor {
                     self.profile = self.actual();
                     self.profile_velocity = 0.0;
                 }
-                self.follow(memory, volts, dt);
-                let drive = self.position_loop(memory, limit, volts);
+                self.follow(orders, volts, dt);
+                let drive = self.position_loop(orders, volts);
                 match self.runs {
                     Some(way) => Drive {
                         target: self.motion.position + way * RUNAWAY_AHEAD,
@@ -198,18 +230,14 @@ impl Motor {
         }
     }
 
-    /// Moves the profile towards the goal, within speed and acceleration registers.
-    fn follow(&mut self, memory: &Memory, volts: f64, dt: f64) {
-        let goal = self.actual_of(memory.get_signed(reg::GOAL_POSITION), memory);
+    /// Moves the profile towards the goal, within speed and acceleration.
+    fn follow(&mut self, orders: &Orders, volts: f64, dt: f64) {
         let top = NO_LOAD_SPEED * COUNTS_PER_RAD * volts / NOMINAL_VOLTS;
-        let speed = match memory.get_signed(reg::GOAL_VELOCITY).unsigned_abs() {
-            0 => top,
-            limit => f64::from(limit).min(top),
-        };
-        let left = goal - self.profile;
+        let speed = orders.speed.map_or(top, |limit| limit.min(top));
+        let left = orders.goal - self.profile;
         // Never faster than what reaches the goal within this step, nor than what can still stop.
         let mut wanted = speed.min(left.abs() / dt);
-        if let Some(acceleration) = acceleration(memory) {
+        if let Some(acceleration) = orders.acceleration {
             wanted = wanted.min((2.0 * acceleration * left.abs()).sqrt());
             let change = left.signum() * wanted - self.profile_velocity;
             let most = acceleration * dt;
@@ -220,21 +248,17 @@ impl Motor {
         self.profile += self.profile_velocity * dt;
     }
 
-    fn position_loop(&self, memory: &Memory, limit: f64, volts: f64) -> Drive {
-        let stiffness = STIFFNESS_PER_P * f64::from(memory.get(reg::P_GAIN));
-        let active = DAMPING_PER_D * f64::from(memory.get(reg::D_GAIN));
+    fn position_loop(&self, orders: &Orders, volts: f64) -> Drive {
+        let (stiffness, active) = (orders.stiffness, orders.damping);
         let damping = active + BACK_EMF;
 
         let error = self.profile - self.actual();
-        let dead_zone = f64::from(memory.get(if error > 0.0 {
-            reg::DEAD_ZONE_FORWARD
-        } else {
-            reg::DEAD_ZONE_BACKWARD
-        }));
+        let (forward, backward) = orders.dead_zone;
+        let dead_zone = if error > 0.0 { forward } else { backward };
         let error = error.signum() * (error.abs() - dead_zone).max(0.0) / COUNTS_PER_RAD;
         let profile_velocity = self.profile_velocity / COUNTS_PER_RAD;
 
-        let strength = STALL_TORQUE * limit * volts / NOMINAL_VOLTS;
+        let strength = STALL_TORQUE * orders.limit * volts / NOMINAL_VOLTS;
         let velocity = self.motion.velocity;
         let pushing = stiffness * error + active * (profile_velocity - velocity);
         // Along the torque-speed line a motor that drives its joint has less to give the faster
@@ -260,30 +284,6 @@ impl Motor {
         self.motion = motion;
         self.velocity += (motion.velocity - self.velocity) * (dt / VELOCITY_FILTER_SECS).min(1.0);
     }
-
-    /// Writes the present registers. `jump` counts are added to the reported position alone.
-    pub fn report(&self, memory: &mut Memory, jump: i32) {
-        let present = self.actual() - f64::from(memory.get_signed(reg::HOMING_OFFSET));
-        memory.set_signed(reg::PRESENT_POSITION, present.round() as i32 + jump);
-        let speed = self.velocity * COUNTS_PER_RAD;
-        memory.set_signed(reg::PRESENT_VELOCITY, speed.round() as i32);
-        let load = self.torque() / STALL_TORQUE;
-        memory.set_signed(reg::PRESENT_LOAD, (load * 1000.0).round() as i32);
-        let amps = self.amps().copysign(load);
-        memory.set_signed(reg::PRESENT_CURRENT, (amps / 0.0065).round() as i32);
-        let goal = self.actual_of(memory.get_signed(reg::GOAL_POSITION), memory);
-        let travelling = self.profile_velocity != 0.0
-            || ((goal - self.actual()).abs() > ARRIVED_COUNTS && speed.abs() > 10.0);
-        let moving = self.power == Power::On && travelling;
-        memory.set(reg::MOVING, u16::from(moving));
-    }
-}
-
-/// Acceleration of the profile, counts/s², `None` when it is not limited.
-fn acceleration(memory: &Memory) -> Option<f64> {
-    let limits = [reg::ACCELERATION, reg::MAX_ACCELERATION].map(|it| memory.get(it));
-    let least = limits.into_iter().filter(|limit| *limit > 0).min();
-    least.map(|limit| f64::from(limit) * 100.0)
 }
 
 /// The torque of a drive at a motion, as the physics will solve it, N m.
@@ -295,6 +295,9 @@ fn asked(drive: &Drive, motion: Motion) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::device::{orders, report};
+    use super::super::memory::Memory;
+    use super::super::registers as reg;
     use super::*;
 
     const DT: f64 = 0.0025;
@@ -326,7 +329,9 @@ mod tests {
         fn run(&mut self, secs: f64, mut each: impl FnMut(Motion)) {
             for _ in 0..(secs / DT).round() as usize {
                 let limit = f64::from(self.memory.get(reg::TORQUE_LIMIT)) / 1000.0;
-                let drive = self.motor.drive(&self.memory, limit, NOMINAL_VOLTS, DT);
+                let drive = self
+                    .motor
+                    .drive(&orders(&self.memory, limit), NOMINAL_VOLTS, DT);
                 let Motion {
                     position, velocity, ..
                 } = self.motion;
@@ -342,7 +347,7 @@ mod tests {
                     torque,
                 };
                 self.motor.sense(self.motion, DT);
-                self.motor.report(&mut self.memory, 0);
+                report(&self.motor, &mut self.memory, 0);
                 each(self.motion);
             }
         }
@@ -420,7 +425,7 @@ mod tests {
     #[test]
     fn without_torque_only_friction_is_left() {
         let mut motor = Motor::new(2047);
-        let drive = motor.drive(&Memory::factory(), 1.0, NOMINAL_VOLTS, DT);
+        let drive = motor.drive(&orders(&Memory::factory(), 1.0), NOMINAL_VOLTS, DT);
         assert_eq!((drive.stiffness, drive.damping), (0.0, 0.0));
         assert!(drive.friction > 0.0);
     }

@@ -1,8 +1,7 @@
 //! How a servo looks after itself: temperature, overload, over-current and supply limits.
-//! Owns what it has suffered so far; the limits themselves are registers.
+//! Owns what it has suffered so far; the bounds themselves are registers.
 
-use super::memory::Memory;
-use super::registers::{self as reg, error};
+use super::registers::error;
 
 /// °C of the air around.
 const AMBIENT: f64 = 25.0;
@@ -24,6 +23,23 @@ pub struct Burden {
     pub amps: f64,
     /// Supply, V.
     pub volts: f64,
+}
+
+/// What a servo bears.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bounds {
+    /// Overheat above, °C.
+    pub celsius: f64,
+    /// Overload above, share of stall torque, for longer than `load_secs`.
+    pub load: f64,
+    /// Seconds.
+    pub load_secs: f64,
+    /// Over-current above, A, for longer than `amps_secs`.
+    pub amps: f64,
+    /// Seconds.
+    pub amps_secs: f64,
+    /// Lowest and highest supply, V.
+    pub volts: (f64, f64),
 }
 
 /// The protections of one servo.
@@ -65,11 +81,10 @@ impl Protection {
         self.bits
     }
 
-    /// Whether the torque is cut to the protective torque, by the errors that the unload
-    /// condition register names.
+    /// Whether there is one of the errors in `mask` now.
     #[must_use]
-    pub fn unloaded(&self, memory: &Memory) -> bool {
-        u16::from(self.bits) & memory.get(reg::UNLOAD_CONDITION) != 0
+    pub fn any_of(&self, mask: u8) -> bool {
+        self.bits & mask != 0
     }
 
     /// Torque was switched off: latched errors are forgiven.
@@ -99,44 +114,32 @@ impl Protection {
     }
 
     /// One step of `dt` seconds under `burden`.
-    pub fn update(&mut self, memory: &Memory, burden: Burden, dt: f64) {
+    pub fn update(&mut self, bounds: &Bounds, burden: Burden, dt: f64) {
         let rise = HEATING * burden.torque * burden.torque;
         self.celsius += (AMBIENT + rise - self.celsius) * dt / COOLING_SECS;
 
-        let limit = f64::from(memory.get(reg::MAX_TEMPERATURE));
+        let limit = bounds.celsius;
         self.hot = self.celsius() > if self.hot { limit - HYSTERESIS } else { limit };
 
-        let overload = f64::from(memory.get(reg::OVERLOAD_TORQUE)) / 100.0;
-        let patience = f64::from(memory.get(reg::PROTECTION_TIME)) * 0.01;
-        if lasts(
-            &mut self.overload_secs,
-            burden.load > overload,
-            patience,
-            dt,
-        ) {
+        let overload = burden.load > bounds.load;
+        if lasts(&mut self.overload_secs, overload, bounds.load_secs, dt) {
             self.latched |= error::OVERLOAD;
         }
-        let amps = f64::from(memory.get(reg::PROTECTION_CURRENT)) * 0.0065;
-        let patience = f64::from(memory.get(reg::OVER_CURRENT_TIME)) * 0.01;
+        let over_current = burden.amps > bounds.amps;
         if lasts(
             &mut self.over_current_secs,
-            burden.amps > amps,
-            patience,
+            over_current,
+            bounds.amps_secs,
             dt,
         ) {
             self.latched |= error::OVER_CURRENT;
         }
 
-        let tenths = burden.volts * 10.0;
-        let allowed =
-            f64::from(memory.get(reg::MIN_VOLTAGE))..=f64::from(memory.get(reg::MAX_VOLTAGE));
+        let (lowest, highest) = bounds.volts;
+        let supplied = (lowest..=highest).contains(&burden.volts);
         self.bits = self.latched
             | if self.hot { error::OVERHEAT } else { 0 }
-            | if allowed.contains(&tenths) {
-                0
-            } else {
-                error::VOLTAGE
-            };
+            | if supplied { 0 } else { error::VOLTAGE };
     }
 }
 
@@ -148,10 +151,13 @@ fn lasts(secs: &mut f64, condition: bool, patience: f64, dt: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::device::bounds;
+    use super::super::memory::Memory;
+    use super::super::registers as reg;
     use super::*;
 
     fn bear(protection: &mut Protection, load: f64, secs: f64) {
-        let memory = Memory::factory();
+        let bounds = bounds(&Memory::factory());
         let burden = Burden {
             torque: load * 1.9,
             load,
@@ -159,7 +165,7 @@ mod tests {
             volts: 7.4,
         };
         for _ in 0..(secs / 0.0025) as usize {
-            protection.update(&memory, burden, 0.0025);
+            protection.update(&bounds, burden, 0.0025);
         }
     }
 
@@ -170,7 +176,7 @@ mod tests {
         assert_eq!(protection.bits(), 0);
         bear(&mut protection, 0.9, 0.2);
         assert_eq!(protection.bits(), error::OVERLOAD);
-        assert!(protection.unloaded(&Memory::factory()));
+        assert!(protection.any_of(Memory::factory().get(reg::UNLOAD_CONDITION) as u8));
         bear(&mut protection, 0.0, 5.0);
         assert_eq!(protection.bits(), error::OVERLOAD);
         protection.torque_off();

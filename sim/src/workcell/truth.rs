@@ -5,7 +5,7 @@ use nalgebra::Isometry3;
 use serde::Serialize;
 
 use crate::Motion;
-use crate::servo::{Counters, Servo, registers};
+use crate::servo::{Counters, Servo};
 
 /// Everything as it is at the end of a step. Radians, metres, seconds, V, °C.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -57,11 +57,11 @@ impl Joint {
     pub(super) fn of(servo: &Servo, motion: Motion, volts: f64) -> Joint {
         Joint {
             name: servo.name().to_owned(),
-            id: servo.memory().get(registers::ID) as u8,
+            id: servo.own_id(),
             position: motion.position,
             velocity: motion.velocity,
             goal: servo.goal(),
-            torque_enabled: servo.memory().get(registers::TORQUE_ENABLE) == 1,
+            torque_enabled: servo.torque_on(),
             torque: motion.torque,
             temperature: servo.celsius(),
             voltage: volts,

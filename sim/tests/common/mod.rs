@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use surehand_sim::process::{Running, SimOptions};
+use surehand_sim::servo::Model;
 
 pub(crate) const PING_1: [u8; 6] = [0xFF, 0xFF, 0x01, 0x02, 0x01, 0xFB];
 pub(crate) const PONG_1: [u8; 6] = [0xFF, 0xFF, 0x01, 0x02, 0x00, 0xFC];
@@ -29,8 +30,14 @@ pub(crate) struct Sim {
 
 impl Sim {
     pub(crate) fn start() -> Sim {
+        Sim::with(None)
+    }
+
+    /// One with other servos than the scene's.
+    pub(crate) fn with(servos: Option<Model>) -> Sim {
         let dir = tempfile::tempdir().unwrap();
         let running = Running::start(&SimOptions {
+            servos,
             pty: Some(dir.path().join("arm")),
             seed: 7,
             ..SimOptions::default()

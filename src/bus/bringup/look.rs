@@ -5,22 +5,26 @@
 use std::time::Duration;
 
 use super::FoundServo;
+use crate::arm::Family;
 use crate::arm::calibration::{JointCalibration, REST_TOLERANCE};
-use crate::bus::feetech::register::{
-    CONTROL, EEPROM, FIRMWARE_MAJOR, FIRMWARE_MINOR, HOMING_OFFSET, MAX_POSITION, MAX_TEMPERATURE,
-    MAX_VOLTAGE, MIN_POSITION, MIN_VOLTAGE, MODE, MODEL, RETURN_DELAY, Register, STATUS_LEVEL,
-    STS3215, TORQUE_ENABLE,
-};
+use crate::bus::dynamixel::Model;
+use crate::bus::dynamixel::register as dynamixel;
+use crate::bus::dynamixel::status::ALERT;
+use crate::bus::feetech::register as feetech;
+use crate::bus::map::map;
 use crate::bus::problem::Trouble;
-use crate::bus::service::RawReading;
+use crate::bus::register::Register;
+use crate::bus::service::{Health, RawReading, Reading};
 use crate::bus::timeouts::MAX_RETURN_DELAY;
 use crate::bus::transaction::{Answer, Bytes};
 use crate::control::ReadFault;
 
 /// Everything one servo has said.
 pub(super) struct Look {
+    pub(super) family: Family,
     pub(super) ping: Answer,
     pub(super) present: Answer,
+    pub(super) health: Option<Health>,
     pub(super) eeprom: Option<Bytes>,
     pub(super) control: Option<Bytes>,
 }
@@ -28,16 +32,39 @@ pub(super) struct Look {
 impl Look {
     /// The servo, as far as it could be read.
     pub(super) fn found(&self) -> FoundServo {
-        let eeprom = |register| self.eeprom.and_then(|b| EEPROM.get(b.as_slice(), register));
+        let map = map(self.family);
+        let eeprom = |register| {
+            self.eeprom
+                .and_then(|b| map.eeprom.get(b.as_slice(), register))
+        };
+        let (model, firmware) = match self.family {
+            Family::Feetech => (
+                eeprom(feetech::MODEL),
+                eeprom(feetech::FIRMWARE_MAJOR).zip(eeprom(feetech::FIRMWARE_MINOR)),
+            ),
+            Family::Dynamixel => (
+                eeprom(dynamixel::MODEL),
+                eeprom(dynamixel::FIRMWARE).map(|version| (version, 0)),
+            ),
+        };
         FoundServo {
-            model: eeprom(MODEL),
-            firmware: eeprom(FIRMWARE_MAJOR).zip(eeprom(FIRMWARE_MINOR)),
-            reading: RawReading::from_answer(&self.present),
+            model,
+            firmware,
+            reading: self.reading(),
+            health: self.health,
             torque_on: self
                 .control
-                .and_then(|bytes| CONTROL.get(bytes.as_slice(), TORQUE_ENABLE))
+                .and_then(|bytes| map.control.get(bytes.as_slice(), map.torque_enable))
                 .map(|value| value != 0),
         }
+    }
+
+    fn reading(&self) -> RawReading {
+        let reading = Reading {
+            health: self.health,
+            ..Reading::of(self.family)
+        };
+        RawReading::from_answer(reading, &self.present)
     }
 
     /// What keeps it from being used.
@@ -50,61 +77,154 @@ impl Look {
                 return vec![Trouble::Garbled];
             }
         };
-        let (Some(eeprom), Some(_)) = (&self.eeprom, &self.control) else {
+        let (Some(eeprom), Some(control)) = (&self.eeprom, &self.control) else {
             return vec![Trouble::Unreadable];
         };
-        let get = |register: Register| EEPROM.get(eeprom.as_slice(), register).unwrap_or(-1);
-        let model = get(MODEL);
-        if model != STS3215 {
-            // The meaning of all other registers is then unknown.
-            return vec![Trouble::Model { found: model }];
-        }
-        let mut troubles = eeprom_troubles(get, joint);
-        troubles.extend(present_troubles(&self.present, ping_errors, get, joint));
+        let map = map(self.family);
+        let get = |register: Register| {
+            let eeprom = map.eeprom.get(eeprom.as_slice(), register);
+            let control = || map.control.get(control.as_slice(), register);
+            eeprom.or_else(control).unwrap_or(-1)
+        };
+        let limits = match self.family {
+            Family::Feetech => {
+                let model = get(feetech::MODEL);
+                if model != feetech::STS3215 {
+                    // The meaning of all other registers is then unknown.
+                    return vec![Trouble::Model {
+                        found: model,
+                        family: self.family,
+                    }];
+                }
+                Limits {
+                    celsius: get(feetech::MAX_TEMPERATURE),
+                    supply: (get(feetech::MIN_VOLTAGE), get(feetech::MAX_VOLTAGE)),
+                    errors: ping_errors,
+                }
+            }
+            Family::Dynamixel => {
+                let model = get(dynamixel::MODEL);
+                if Model::of(model).is_none() {
+                    return vec![Trouble::Model {
+                        found: model,
+                        family: self.family,
+                    }];
+                }
+                let error = u8::try_from(get(dynamixel::HARDWARE_ERROR)).unwrap_or(0);
+                let alert = if error == 0 { 0 } else { ALERT };
+                Limits {
+                    celsius: get(dynamixel::MAX_TEMPERATURE),
+                    supply: (get(dynamixel::MIN_VOLTAGE), get(dynamixel::MAX_VOLTAGE)),
+                    errors: error | alert | ping_errors & ALERT,
+                }
+            }
+        };
+        let mut troubles = match self.family {
+            Family::Feetech => feetech_troubles(get, joint),
+            Family::Dynamixel => dynamixel_troubles(get, joint),
+        };
+        let reading = self.reading();
+        let answered = matches!(self.present, Answer::Data { .. });
+        troubles.extend(present_troubles(&reading, answered, &limits, joint));
         troubles
     }
 }
 
-fn eeprom_troubles(get: impl Fn(Register) -> i32, joint: &JointCalibration) -> Vec<Trouble> {
-    let mut troubles = Vec::new();
-    let delay = Duration::from_micros(2) * u32::try_from(get(RETURN_DELAY)).unwrap_or(u32::MAX);
-    if delay > MAX_RETURN_DELAY {
-        troubles.push(Trouble::ReturnDelay {
-            found: delay,
-            most: MAX_RETURN_DELAY,
-        });
-    }
-    let status_level = get(STATUS_LEVEL);
+/// What a servo's own protections allow, and the errors it has told of.
+struct Limits {
+    celsius: i32,
+    /// Lowest and highest, 0.1 V.
+    supply: (i32, i32),
+    errors: u8,
+}
+
+fn feetech_troubles(get: impl Fn(Register) -> i32, joint: &JointCalibration) -> Vec<Trouble> {
+    let mut troubles = return_delay(get(feetech::RETURN_DELAY));
+    let status_level = get(feetech::STATUS_LEVEL);
     if !(0..=1).contains(&status_level) {
         troubles.push(Trouble::StatusLevel {
             found: status_level,
+            right: "0 or 1",
         });
     }
-    let mode = get(MODE);
+    let mode = get(feetech::MODE);
     if mode != 0 {
-        troubles.push(Trouble::Mode { found: mode });
-    }
-    let homing = get(HOMING_OFFSET);
-    if homing != joint.homing_offset() {
-        troubles.push(Trouble::HomingOffset {
-            found: homing,
-            expected: joint.homing_offset(),
+        troubles.push(Trouble::Mode {
+            found: mode,
+            right: "0 (position)",
         });
     }
-    let range = (get(MIN_POSITION), get(MAX_POSITION));
-    if range != calibrated(joint) {
-        troubles.push(Trouble::Range {
-            found: range,
-            expected: calibrated(joint),
-        });
-    }
+    let range = (get(feetech::MIN_POSITION), get(feetech::MAX_POSITION));
+    troubles.extend(calibration_troubles(
+        get(feetech::HOMING_OFFSET),
+        range,
+        joint,
+    ));
     troubles
 }
 
+fn dynamixel_troubles(get: impl Fn(Register) -> i32, joint: &JointCalibration) -> Vec<Trouble> {
+    let mut troubles = return_delay(get(dynamixel::RETURN_DELAY));
+    let status_level = get(dynamixel::STATUS_LEVEL);
+    if !(1..=2).contains(&status_level) {
+        troubles.push(Trouble::StatusLevel {
+            found: status_level,
+            right: "1 or 2",
+        });
+    }
+    let mode = get(dynamixel::OPERATING_MODE);
+    if !(3..=5).contains(&mode) {
+        troubles.push(Trouble::Mode {
+            found: mode,
+            right: "3 (position), 4 (over turns) or 5 (limited current)",
+        });
+    }
+    let drive_mode = get(dynamixel::DRIVE_MODE);
+    if drive_mode != 0 {
+        troubles.push(Trouble::DriveMode { found: drive_mode });
+    }
+    let second = get(dynamixel::SECONDARY_ID);
+    if (0..=252).contains(&second) {
+        troubles.push(Trouble::SecondId { found: second });
+    }
+    let range = (get(dynamixel::MIN_POSITION), get(dynamixel::MAX_POSITION));
+    troubles.extend(calibration_troubles(
+        get(dynamixel::HOMING_OFFSET),
+        range,
+        joint,
+    ));
+    troubles
+}
+
+fn return_delay(units: i32) -> Vec<Trouble> {
+    let delay = Duration::from_micros(2) * u32::try_from(units).unwrap_or(u32::MAX);
+    let too_long = (delay > MAX_RETURN_DELAY).then_some(Trouble::ReturnDelay {
+        found: delay,
+        most: MAX_RETURN_DELAY,
+    });
+    too_long.into_iter().collect()
+}
+
+fn calibration_troubles(
+    homing: i32,
+    range: (i32, i32),
+    joint: &JointCalibration,
+) -> impl Iterator<Item = Trouble> {
+    let homing = (homing != joint.homing_offset()).then_some(Trouble::HomingOffset {
+        found: homing,
+        expected: joint.homing_offset(),
+    });
+    let range = (range != calibrated(joint)).then_some(Trouble::Range {
+        found: range,
+        expected: calibrated(joint),
+    });
+    homing.into_iter().chain(range)
+}
+
 fn present_troubles(
-    present: &Answer,
-    ping_errors: u8,
-    limit: impl Fn(Register) -> i32,
+    reading: &RawReading,
+    answered: bool,
+    limits: &Limits,
     joint: &JointCalibration,
 ) -> Vec<Trouble> {
     let RawReading::Fresh {
@@ -113,10 +233,9 @@ fn present_troubles(
         temperature,
         errors,
         ..
-    } = RawReading::from_answer(present)
+    } = *reading
     else {
-        let zeros = matches!(present, Answer::Data { .. });
-        return vec![if zeros {
+        return vec![if answered {
             Trouble::AllZero
         } else {
             Trouble::Unreadable
@@ -130,20 +249,19 @@ fn present_troubles(
             range: (min, max),
         });
     }
-    if temperature >= limit(MAX_TEMPERATURE) {
+    if temperature >= limits.celsius {
         troubles.push(Trouble::Hot {
             found: temperature,
-            most: limit(MAX_TEMPERATURE),
+            most: limits.celsius,
         });
     }
-    let supply = (limit(MIN_VOLTAGE), limit(MAX_VOLTAGE));
-    if !(supply.0..=supply.1).contains(&voltage) {
+    if !(limits.supply.0..=limits.supply.1).contains(&voltage) {
         troubles.push(Trouble::Supply {
             found: voltage,
-            range: supply,
+            range: limits.supply,
         });
     }
-    let bits = errors | ping_errors;
+    let bits = errors | limits.errors;
     if bits != 0 {
         troubles.push(Trouble::Errors { bits });
     }

@@ -1,20 +1,13 @@
 //! What the host says, into fixed buffers: ping, read, write, sync read, sync write.
 
-use super::packet::{BROADCAST, HEADER, MAX_FRAME, Packet, checksum};
+use super::packet::{BROADCAST, HEADER, Packet, checksum};
+use crate::bus::request::{Frame, TooLong};
 
 const PING: u8 = 0x01;
 const READ: u8 = 0x02;
 const WRITE: u8 = 0x03;
 const SYNC_READ: u8 = 0x82;
 const SYNC_WRITE: u8 = 0x83;
-
-/// A buffer that holds any one frame.
-pub type Frame = heapless::Vec<u8, MAX_FRAME>;
-
-/// The parameters do not fit into one frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an instruction with more parameters than a frame can carry")]
-pub struct TooLong;
 
 /// One request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

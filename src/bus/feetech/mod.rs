@@ -11,8 +11,5 @@ pub mod register;
 pub mod scan;
 pub mod status;
 
-pub use instruction::{Frame, Instruction};
+pub use instruction::Instruction;
 pub use packet::{BROADCAST, MAX_FRAME, MAX_ID, Packet, PacketError};
-pub use register::{Block, Register, Sign};
-pub use scan::{Expected, Scan, Scanner};
-pub use status::Status;

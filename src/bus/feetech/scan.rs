@@ -1,150 +1,15 @@
-//! Finds replies in a stream that may also hold noise, our own echo, and torn frames.
+//! What the next bytes of a stream are, that may also hold noise and torn frames.
 //!
 //! A checksum of one byte lets one damaged frame in 256 through, and a lost `FF` data byte always
 //! (the next header's `FF` then stands in for the checksum). So a frame also must have the length
-//! asked for, and be followed by nothing or by another header. Each byte is looked at a bounded
-//! number of times. Never decides which servo was asked what: that is the transaction.
+//! asked for, and be followed by nothing or by another header.
 
-use super::packet::{HEADER, MAX_ID, OVERHEAD, Packet};
-use super::status::Status;
+use super::packet::{HEADER, MAX_ID, OVERHEAD};
+use super::status::parse;
+use crate::bus::scan::{Expected, Verdict};
 
-/// Bytes held back at most; more than any frame needs to be judged.
-const CAPACITY: usize = 1024;
-
-/// What may come.
-#[derive(Debug, Clone, Copy)]
-pub struct Expected<'a> {
-    /// Who was asked, in the order of their answers.
-    pub ids: &'a [u8],
-    /// Parameters in each reply.
-    pub params: u8,
-    /// The request, while its echo may still come; empty otherwise.
-    pub echo: &'a [u8],
-    /// Nothing more will come: judge what is there.
-    pub last_call: bool,
-}
-
-/// What was found next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scan<'a> {
-    /// A whole and right reply.
-    Reply(Status<'a>),
-    /// Our own request.
-    Echo,
-    /// A reply of this servo that is damaged or of another length.
-    Corrupt {
-        /// As far as the damage lets one tell.
-        id: u8,
-    },
-    /// Bytes that belong to nothing.
-    Stray(usize),
-    /// No more can be said before more bytes come.
-    Wait,
-}
-
-/// The stream.
-#[derive(Debug, Clone)]
-pub struct Scanner {
-    buffer: [u8; CAPACITY],
-    start: usize,
-    end: usize,
-}
-
-impl Default for Scanner {
-    fn default() -> Self {
-        Scanner {
-            buffer: [0; CAPACITY],
-            start: 0,
-            end: 0,
-        }
-    }
-}
-
-/// What the first bytes are, and how many of them that covers.
-enum Verdict {
-    Reply(usize),
-    Echo(usize),
-    Corrupt { id: u8, skip: usize },
-    Stray(usize),
-    Wait,
-}
-
-impl Scanner {
-    /// Forgets everything held; says how many bytes that were.
-    pub fn clear(&mut self) -> usize {
-        let held = self.end.saturating_sub(self.start);
-        self.start = 0;
-        self.end = 0;
-        held
-    }
-
-    /// Lets `read` append bytes; it says how many it put at the beginning of the slice it gets.
-    ///
-    /// # Errors
-    /// Those of `read`.
-    pub fn fill<E>(
-        &mut self,
-        read: impl FnOnce(&mut [u8]) -> Result<usize, E>,
-    ) -> Result<usize, E> {
-        if self.start > 0 {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-        }
-        let spare = self.buffer.get_mut(self.end..).unwrap_or(&mut []);
-        let room = spare.len();
-        let count = read(spare)?.min(room);
-        self.end += count;
-        Ok(count)
-    }
-
-    /// Takes the next thing out of the stream.
-    pub fn next(&mut self, expected: &Expected<'_>) -> Scan<'_> {
-        let rest = self.buffer.get(self.start..self.end).unwrap_or(&[]);
-        let verdict = examine(rest, expected);
-        let begin = self.start;
-        match verdict {
-            Verdict::Wait => Scan::Wait,
-            Verdict::Stray(count) => {
-                self.start += count;
-                Scan::Stray(count)
-            }
-            Verdict::Echo(count) => {
-                self.start += count;
-                Scan::Echo
-            }
-            Verdict::Corrupt { id, skip } => {
-                self.start += skip;
-                Scan::Corrupt { id }
-            }
-            Verdict::Reply(count) => {
-                self.start += count;
-                let bytes = self.buffer.get(begin..self.start).unwrap_or(&[]);
-                match parse(bytes) {
-                    Some(status) => Scan::Reply(status),
-                    None => Scan::Stray(count),
-                }
-            }
-        }
-    }
-}
-
-fn parse(bytes: &[u8]) -> Option<Status<'_>> {
-    Status::parse(&Packet::new_checked(bytes).ok()?)
-}
-
-fn examine(rest: &[u8], expected: &Expected<'_>) -> Verdict {
-    if rest.is_empty() {
-        return Verdict::Wait;
-    }
-    if !expected.echo.is_empty() {
-        if rest.starts_with(expected.echo) {
-            return Verdict::Echo(expected.echo.len());
-        }
-        if expected.echo.starts_with(rest) && !expected.last_call {
-            return Verdict::Wait;
-        }
-    }
+/// What the first bytes of `rest` are.
+pub(in crate::bus) fn examine(rest: &[u8], expected: &Expected<'_>) -> Verdict {
     match *rest {
         [HEADER, HEADER, HEADER, ..] => Verdict::Stray(1),
         [HEADER, HEADER, id, len, ..] if id <= MAX_ID => {
@@ -203,7 +68,9 @@ fn damaged(id: u8, expected: &Expected<'_>) -> Verdict {
 #[expect(clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::*;
-    use crate::bus::feetech::packet::checksum;
+    use crate::arm::Family;
+    use crate::bus::feetech::packet::{Packet, checksum};
+    use crate::bus::scan::{Frames, Scan, Scanner};
     use proptest::prelude::*;
 
     /// One thing found, with its bytes.
@@ -216,7 +83,7 @@ mod tests {
     }
 
     fn run(chunks: &[&[u8]], ids: &[u8], params: u8, echo: &[u8]) -> Vec<Found> {
-        let mut scanner = Scanner::default();
+        let mut scanner = Scanner::new(Family::Feetech);
         let mut found = Vec::new();
         let mut echo = echo;
         let steps = chunks.len();
@@ -260,6 +127,7 @@ mod tests {
             let expected = Expected {
                 ids,
                 params,
+                frames: Frames::Each,
                 echo,
                 last_call,
             };

@@ -2,11 +2,12 @@
 //!
 //! Real time: no allocation, lock, log or clock.
 
+use crate::bus::scan::MAX_PARAMS;
 use crate::control::ReadFault;
 use crate::units::MAX_JOINTS;
 
 /// The longest block one servo may be asked for.
-pub const MAX_BLOCK: usize = 40;
+pub const MAX_BLOCK: usize = MAX_PARAMS;
 
 /// Bytes of one reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

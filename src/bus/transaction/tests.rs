@@ -34,7 +34,7 @@ fn pair() -> (Line, UnixStream) {
     )
     .unwrap();
     rustix::io::ioctl_fionbio(&ours, true).unwrap();
-    (Line::new(ours), UnixStream::from(theirs))
+    (Line::new(ours, Family::Feetech), UnixStream::from(theirs))
 }
 
 /// Answers each request with the bytes of its script: waits for the request, compares, replies.

@@ -72,7 +72,7 @@ impl Core {
             Request::Enable => {
                 let after = mode::next(self.mode, Event::Enable, self.torque)?;
                 inputs.safety.may_move()?;
-                if inputs.restarted.is_some() {
+                if inputs.restarted.is_some() || inputs.watchdog.is_some() {
                     return Err(Refusal::CausePresent);
                 }
                 if self.torque == Torque::Off {

@@ -7,13 +7,16 @@
 use std::sync::Arc;
 
 use nalgebra::{Isometry3, Vector3};
+use surehand::arm::Family;
 use surehand::arm::tool::tool_of;
 use surehand::bus::feetech::register::{
     PRESENT, PRESENT_LOAD, PRESENT_POSITION, PRESENT_TEMPERATURE, PRESENT_VELOCITY,
     PRESENT_VOLTAGE, TORQUE_ENABLE, WRITE_ACCELERATION, WRITE_GOAL_POSITION, WRITE_GOAL_VELOCITY,
     WRITE_TORQUE_LIMIT,
 };
-use surehand::bus::feetech::{Expected, Instruction, Register, Scan, Scanner};
+use surehand::bus::register::Register;
+use surehand::bus::request::Request as Ask;
+use surehand::bus::scan::{Expected, Frames, Scan, Scanner};
 use surehand::bus::{RawReading, ServoSettings};
 use surehand::camera::{Rgb8, decode};
 use surehand::cell::Arm;
@@ -82,7 +85,7 @@ impl Rig {
             core,
             ids: joints.iter().map(|joint| joint.id()).collect(),
             station: Arc::clone(station),
-            scanner: Scanner::default(),
+            scanner: Scanner::new(Family::Feetech),
             replies: Vec::new(),
             offered: None,
             frames: 0,
@@ -148,6 +151,7 @@ impl Rig {
             missed: 0,
             joints,
             restarted: None,
+            watchdog: None,
             safety: SafetyInputs::default(),
             hold: None,
             link: Link::Up { heard_at: now },
@@ -185,12 +189,11 @@ impl Rig {
 
     /// Asks all servos and gives what each answered.
     fn read(&mut self, at: u64) -> Result<JointVec<JointReading>, Failure> {
-        let request = Instruction::SyncRead {
-            address: PRESENT.address,
-            len: PRESENT.len,
+        let request = Ask::SyncRead {
+            block: PRESENT,
             ids: &self.ids,
         };
-        self.cell.host_bytes(at, &request.emit()?);
+        self.cell.host_bytes(at, &request.emit(Family::Feetech)?);
         self.replies.clear();
         self.cell.take_replies(at + READ_NS, &mut self.replies);
         let replies = &self.replies;
@@ -207,6 +210,7 @@ impl Rig {
         let expected = Expected {
             ids: &self.ids,
             params: PRESENT.len,
+            frames: Frames::Each,
             echo: &[],
             last_call: true,
         };
@@ -236,12 +240,12 @@ impl Rig {
             entries.push(*id);
             entries.extend_from_slice(&bytes[..usize::from(register.width)]);
         }
-        let request = Instruction::SyncWrite {
+        let request = Ask::SyncWrite {
             address: register.address,
             len: register.width,
             entries: &entries,
         };
-        self.cell.host_bytes(at, &request.emit()?);
+        self.cell.host_bytes(at, &request.emit(Family::Feetech)?);
         Ok(())
     }
 
