@@ -134,7 +134,7 @@ impl Arm {
     }
 
     fn tool_plan(&self, id: u64) -> Box<Plan> {
-        let tool = tool_of(&self.core.config().model, &self.joints);
+        let tool = tool_of(&self.core.config().model, &self.joints).unwrap();
         let points = (0..100).map(|index| ToolSetpoint {
             position: [
                 tool.position[0],

@@ -425,7 +425,10 @@ fn turn_z_to(axis: &Unit<Vector3<f64>>) -> Matrix3<f64> {
         .into_inner()
 }
 
+mod axes;
 mod trigonometry;
+
+pub use axes::Axes;
 
 #[cfg(test)]
 mod tests;
