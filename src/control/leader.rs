@@ -14,7 +14,7 @@ use crate::units::JointVec;
 
 /// The share of each joint's acceleration that is planned with: the limiter, which limits the
 /// jerk as well, closes up with the rest.
-const ACCELERATION: f64 = 0.9;
+const ACCELERATION: f64 = 0.8;
 /// Newton's steps to a place: each begins at the one before, and so needs few.
 const STEPS: u32 = 40;
 

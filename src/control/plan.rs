@@ -17,7 +17,7 @@
 //! velocity to where the new plan is when the cross-fade ends (or when it begins, if that is
 //! later), with the plan's velocity there. So nothing of the plan before is needed, plans of all
 //! kinds change over in the same way, and plans that come faster than the cross-fade still move
-//! the arm. While it lasts, the path beyond it is looked at, so that it is joined in motion.
+//! the arm. One onto a path takes as long as the joints need, if that is longer. While it lasts, the path beyond it is looked at, so that it is joined in motion.
 //!
 //! Real time: no allocation, lock, log or clock.
 
@@ -42,12 +42,15 @@ use path::ToolPath;
 
 /// Over this time a joint plan's velocity at the end of the bridge is taken, seconds.
 const SLOPE_SECS: f64 = 0.01;
-/// Looks ahead along a path: when it is admitted, and in each tick of the bridge.
+/// Looks ahead along a path: when it is admitted, in each tick of the bridge, and in each tick
+/// that follows it. A look is a step of Newton's, and a place takes a few: what is passed in a tick
+/// must be seen in one.
 const FIRST_LOOKS: u32 = 16;
-const LOOKS: u32 = 4;
+const BRIDGE_LOOKS: u32 = 2;
+const LOOKS: u32 = 5;
 /// The path goes on at its full speed while no joint's command is farther from it than the first,
 /// and waits where one is as far as the second, radians.
-const WAITS: (f64, f64) = (0.01, 0.06);
+const WAITS: (f64, f64) = (0.003, 0.015);
 
 /// Where the plan wants the joints at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -190,8 +193,9 @@ impl PlanFollower {
         };
         admission.times(plan)?;
         admission.limits(plan)?;
-        let plan = above(plan, self.rules.floor);
+        let mut plan = above(plan, self.rules.floor);
         let back = reaches_back(model, &present);
+        admission.turn(&mut plan, back);
         let path = ToolPath {
             plan: &plan,
             model,
@@ -221,7 +225,7 @@ impl PlanFollower {
             back: self.back,
         };
         if let Some(bridge) = self.bridge.filter(|bridge| now < bridge.end) {
-            (0..LOOKS).for_each(|_| self.leader.survey(&path));
+            (0..BRIDGE_LOOKS).for_each(|_| self.leader.survey(&path));
             return Sample::Target(bridge.at(now));
         }
         let bridged = self.bridge.take().is_some();
@@ -239,6 +243,7 @@ impl PlanFollower {
         }
         let (lead, secs) = match self.fit {
             Fit::Met => {
+                (1..LOOKS).for_each(|_| self.leader.survey(&path));
                 let lead = self.leader.follow(&path, pace(self.led.as_ref(), &present));
                 (lead, self.leader.along())
             }
@@ -285,7 +290,7 @@ impl PlanFollower {
         let (plan, model) = (path.plan, path.model);
         let from = limiter.command().positions();
         let faded = now.offset_secs(self.rules.crossfade.as_secs_f64());
-        let end = plan.start.max(faded).min(plan.end());
+        let mut end = plan.start.max(faded).min(plan.end());
         let (to, slope) = match &plan.waypoints {
             Waypoints::Joint(_) => {
                 self.leader.forget();
@@ -302,12 +307,24 @@ impl PlanFollower {
                 (to.map(Rad), slope)
             }
             Waypoints::Tool(_) | Waypoints::Pose(_) => {
-                let numbers = curve::at(plan, end);
-                let (angles, _) = self
-                    .leader
-                    .reach(&model.chain_of(&from), &path.pose(&numbers));
+                let began = model.chain_of(&from);
+                let reach = |end: MonoTime| {
+                    let due = path.pose(&curve::at(plan, end));
+                    self.leader.reach(&began, &due).0
+                };
+                let mut angles = reach(end);
+                // A path that is far is not reached any sooner by asking for it.
+                let needed = now.offset_secs(bridge::secs(&began, &angles, model));
+                if needed > end {
+                    end = needed.min(plan.end());
+                    angles = reach(end);
+                }
                 let along = end.secs_from(plan.start);
-                let speeds = self.leader.prepare(path, along, &angles);
+                let rates = self.leader.prepare(path, along, &angles);
+                let leaving = model.chain_of(&limiter.velocities().map(|speed| Rad(speed.0)));
+                let way = began.zip_with(&angles, |from, to| to - from);
+                let share = bridge::share(&way, &leaving, &rates, end.secs_from(now));
+                let speeds = rates.map(|rate| share * rate);
                 (0..FIRST_LOOKS).for_each(|_| self.leader.survey(path));
                 let still = from.map(|_| Rad(0.0));
                 let slope = model.with_chain(&still, &speeds).map(|speed| speed.0);

@@ -2,6 +2,8 @@
 //!
 //! Owns the rules of admission; a plan passes them all or is refused whole. Never keeps a plan.
 
+use nalgebra::{Rotation3, UnitQuaternion};
+
 use super::curve;
 use super::path::ToolPath;
 use crate::arm::ArmModel;
@@ -90,6 +92,36 @@ impl Admission<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Asks an arm that can't take any pose for no more of each turn than it can: the rest of it
+    /// would only stand in the way of what follows.
+    pub(super) fn turn(&self, plan: &mut Plan, back: bool) {
+        if self.leader.takes_any_pose() || !matches!(plan.waypoints, Waypoints::Pose(_)) {
+            return;
+        }
+        let mut angles = self.model.chain_of(&self.present);
+        // Two that are past still have a say in how the curve passes between the next.
+        let past = 2.0 * f64::from(plan.step_ns) * 1e-9;
+        for index in 0..plan.waypoints.len() {
+            if plan.due(index) < self.now.offset_secs(-past) {
+                continue;
+            }
+            let path = ToolPath {
+                plan,
+                model: self.model,
+                back,
+            };
+            let pose = path.pose(&curve::waypoint(plan, index));
+            angles = self.leader.reach(&angles, &pose).0;
+            let reached = self.model.chain().tool(&angles).rotation;
+            let turn = Rotation3::from_matrix_unchecked(reached);
+            if let Waypoints::Pose(points) = &mut plan.waypoints
+                && let Some(point) = points.get_mut(index)
+            {
+                point.quaternion = UnitQuaternion::from_rotation_matrix(&turn).coords.into();
+            }
+        }
     }
 
     /// Neither from the command to what is due now, nor from waypoint to waypoint, may the arm

@@ -11,29 +11,52 @@ use crate::units::{JointVec, MonoTime};
 /// Where the quaternion is among the numbers of a pose.
 const QUATERNION: std::ops::Range<usize> = 3..7;
 
+/// A place on the curve.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Place {
+    /// Where.
+    pub(super) numbers: JointVec<f64>,
+    /// How it changes, a second; at the end how it got there.
+    pub(super) rates: JointVec<f64>,
+}
+
 /// The numbers of the plan at `now`; before its first waypoint the first, after its last the last.
 pub(super) fn at(plan: &Plan, now: MonoTime) -> JointVec<f64> {
-    let step = u64::from(plan.step_ns).max(1);
+    place(plan, now).numbers
+}
+
+/// As [`at`], of a time in seconds since the plan's start, and how they change.
+pub(super) fn along(plan: &Plan, secs: f64) -> Place {
+    place(plan, plan.start.offset_secs(secs))
+}
+
+fn place(plan: &Plan, now: MonoTime) -> Place {
+    let step = u64::from(plan.step_ns.max(1));
     let since = now.since(plan.start);
+    let last = plan.waypoints.len().saturating_sub(1);
     let index = usize::try_from(since / step).unwrap_or(usize::MAX);
     let into = u32::try_from(since % step).unwrap_or(plan.step_ns);
-    between(
-        plan,
-        index,
-        f64::from(into) / f64::from(plan.step_ns.max(1)),
-    )
-}
-
-/// As [`at`], of a time in seconds since the plan's start.
-pub(super) fn along(plan: &Plan, secs: f64) -> JointVec<f64> {
-    at(plan, plan.start.offset_secs(secs))
-}
-
-/// A share of the way from waypoint `index` to the next.
-fn between(plan: &Plan, index: usize, share: f64) -> JointVec<f64> {
-    if index >= plan.waypoints.len().saturating_sub(1) {
-        return waypoint(plan, index);
+    let step_secs = f64::from(plan.step_ns.max(1)) * 1e-9;
+    if last == 0 {
+        let numbers = waypoint(plan, 0);
+        return Place {
+            numbers,
+            rates: numbers.map(|_| 0.0),
+        };
     }
+    if index < last {
+        return between(
+            plan,
+            index,
+            f64::from(into) / f64::from(plan.step_ns),
+            step_secs,
+        );
+    }
+    between(plan, last - 1, 1.0, step_secs)
+}
+
+/// A share of the way from waypoint `index` to the next, which is there.
+fn between(plan: &Plan, index: usize, share: f64, step_secs: f64) -> Place {
     let turned = matches!(plan.waypoints, Waypoints::Pose(_));
     let beside = |numbers: JointVec<f64>, other: &JointVec<f64>| {
         if turned {
@@ -44,20 +67,28 @@ fn between(plan: &Plan, index: usize, share: f64) -> JointVec<f64> {
     };
     let from = waypoint(plan, index);
     let to = beside(waypoint(plan, index + 1), &from);
-    let before = index.checked_sub(1).map(|index| waypoint(plan, index));
-    let after = (index + 2 < plan.waypoints.len()).then(|| waypoint(plan, index + 2));
     let way = from.zip_with(&to, |from, to| to - from);
-    let way_before = before.map_or(way, |before| {
-        beside(before, &from).zip_with(&from, |a, b| b - a)
+    let way_before = index.checked_sub(1).map_or(way, |index| {
+        beside(waypoint(plan, index), &from).zip_with(&from, |a, b| b - a)
     });
+    let after = (index + 2 < plan.waypoints.len()).then(|| waypoint(plan, index + 2));
     let way_after = after.map_or(way, |after| to.zip_with(&beside(after, &to), |a, b| b - a));
     let leave = way_before.zip_with(&way, slope);
     let arrive = way.zip_with(&way_after, slope);
     let slopes = leave.zip_with(&arrive, |leave, arrive| (leave, arrive));
-    from.zip_with(&to, |from, to| (from, to))
-        .zip_with(&slopes, |(from, to), (leave, arrive)| {
+    let ends = from.zip_with(&to, |from, to| (from, to));
+    Place {
+        numbers: ends.zip_with(&slopes, |(from, to), (leave, arrive)| {
             hermite(from, leave, to, arrive, share)
-        })
+        }),
+        rates: ends.zip_with(&slopes, |(from, to), (leave, arrive)| {
+            let (s, way) = (share, to - from);
+            let rate = 6.0 * way * s * (1.0 - s)
+                + leave * (1.0 - s) * (1.0 - 3.0 * s)
+                + arrive * s * (3.0 * s - 2.0);
+            rate / step_secs
+        }),
+    }
 }
 
 /// A pose with the one of its two quaternions that is on the side of `other`'s: both are the

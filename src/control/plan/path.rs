@@ -47,18 +47,22 @@ impl ToolPath<'_> {
 
     /// The gripper's angle `secs` after the plan's start.
     pub(super) fn gripper(&self, secs: f64) -> f64 {
-        curve::gripper(&curve::along(self.plan, secs))
+        curve::gripper(&curve::along(self.plan, secs).numbers)
     }
 }
 
 impl Path for ToolPath<'_> {
     fn at(&self, along: f64) -> Waypoint {
-        let place = |secs: f64| self.pose(&curve::along(self.plan, secs));
-        // One-sided at the ends, where the path does not go on.
-        let (from, to) = ((along - BESIDE).max(0.0), (along + BESIDE).min(self.end()));
-        let tangent = place(from).way_to(&place(to)) / (to - from).max(BESIDE);
+        let place = curve::along(self.plan, along);
+        let beside = |secs: f64| {
+            let numbers = place
+                .numbers
+                .zip_with(&place.rates, |at, rate| at + rate * secs);
+            self.pose(&numbers)
+        };
+        let tangent = beside(-BESIDE).way_to(&beside(BESIDE)) / (2.0 * BESIDE);
         Waypoint {
-            pose: place(along),
+            pose: self.pose(&place.numbers),
             tangent,
         }
     }
