@@ -118,6 +118,7 @@ fn a_command_that_is_held_back_keeps_to_the_path() {
             ..Space::default()
         };
         config.clearance = Clearance::new(&config.model, space);
+        config.plans.max_lag = std::time::Duration::from_secs(5);
     });
     rig.start();
     let (from, way) = (tool(&rig), Vector3::new(0.0, 0.035, 0.02));
