@@ -40,8 +40,6 @@ pub(crate) struct Lead {
     pub(crate) angles: JointVec<f64>,
     /// How the arm fares.
     pub(crate) course: Course,
-    /// What of a target that is tracked is out of reach.
-    pub(crate) residual: Residual,
 }
 
 impl Leader {
@@ -113,14 +111,6 @@ impl Leader {
         });
     }
 
-    /// The arm is there and has nothing to follow.
-    pub(crate) fn reset(&mut self, angles: &JointVec<f64>, velocities: &JointVec<f64>) {
-        whatever_size!(AnyFollower, &mut self.follower, follower => {
-            // The limiter's command is always finite.
-            let _ = follower.reset(array(angles), array(velocities));
-        });
-    }
-
     /// Forgets what was followed.
     pub(crate) fn forget(&mut self) {
         whatever_size!(AnyFollower, &mut self.follower, follower => follower.begin(0.0));
@@ -130,13 +120,6 @@ impl Leader {
     pub(crate) fn follow(&mut self, path: &impl Path, pace: f64) -> Lead {
         whatever_size!(AnyFollower, &mut self.follower, follower => {
             Lead::of(follower.follow(path, pace))
-        })
-    }
-
-    /// A tick after `target`, which moves in its own time.
-    pub(crate) fn track(&mut self, target: &Frame) -> Lead {
-        whatever_size!(AnyFollower, &mut self.follower, follower => {
-            Lead::of(follower.track(target))
         })
     }
 
@@ -152,7 +135,6 @@ impl Lead {
         Lead {
             angles: step.positions.into_iter().collect(),
             course: step.course,
-            residual: step.residual,
         }
     }
 }

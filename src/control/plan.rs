@@ -10,8 +10,9 @@
 //! measured, bounded by the rules, and gone with the next plan, which is joined where it is due.
 //! So a plan ends when its last waypoint is due, wherever the arm has got to by then. The path
 //! also waits for a command that the limiter holds back, so that the tool does not cut a corner
-//! to catch up. A plan with a waypoint at the edge of reach that the rules let pass though it
-//! can't be met is tracked in its own time instead, as near as the arm can.
+//! to catch up. Waypoints at the edge of reach that the rules let pass though they can't be met
+//! are brought within reach when the plan is admitted. A path that leads out of reach in between
+//! is followed as far as it goes, and the arm holds there until the lag is too much.
 //!
 //! A new plan takes over over a bridge, a cubic in joint space from the present command and its
 //! velocity to where the new plan is when the cross-fade ends (or when it begins, if that is
@@ -36,7 +37,7 @@ use crate::control::limiter::Limiter;
 use crate::control::monitor::millis;
 use crate::messages::{Plan, Refusal, Waypoints};
 use crate::units::{JointVec, MonoTime, Rad};
-use admit::{Admission, Fit};
+use admit::Admission;
 use bridge::Bridge;
 use path::ToolPath;
 
@@ -91,7 +92,6 @@ pub(crate) struct PlanFollower {
     period: f64,
     leader: Leader,
     plan: Option<Plan>,
-    fit: Fit,
     /// Whether the arm reaches back over its pan axis.
     back: bool,
     bridge: Option<Bridge>,
@@ -112,7 +112,6 @@ impl PlanFollower {
             period,
             leader: Leader::new(&config.model, period)?,
             plan: None,
-            fit: Fit::Met,
             back: false,
             bridge: None,
             led: None,
@@ -195,16 +194,15 @@ impl PlanFollower {
         admission.limits(plan)?;
         let mut plan = above(plan, self.rules.floor);
         let back = reaches_back(model, &present);
-        admission.turn(&mut plan, back);
+        admission.seam(&mut plan, back)?;
         let path = ToolPath {
             plan: &plan,
             model,
             back,
         };
-        let fit = admission.seam(&path)?;
         let bridge = self.bridge_onto(&path, now, limiter);
         self.bridge = Some(bridge);
-        (self.fit, self.back) = (fit, back);
+        self.back = back;
         self.plan = Some(plan);
         self.led = None;
         self.lag.now = None;
@@ -236,27 +234,11 @@ impl PlanFollower {
         if bridged {
             let angles = model.chain_of(&present);
             let velocities = model.chain_of(&limiter.velocities().map(|speed| Rad(speed.0)));
-            match self.fit {
-                Fit::Met => self.leader.join(&angles, &velocities),
-                Fit::Nearly => self.leader.reset(&angles, &velocities),
-            }
+            self.leader.join(&angles, &velocities);
         }
-        let (lead, secs) = match self.fit {
-            Fit::Met => {
-                (1..LOOKS).for_each(|_| self.leader.survey(&path));
-                let lead = self.leader.follow(&path, pace(self.led.as_ref(), &present));
-                (lead, self.leader.along())
-            }
-            Fit::Nearly => {
-                let lead = self.leader.track(&path.pose(&curve::at(plan, now)));
-                (lead, now.secs_from(plan.start))
-            }
-        };
-        // Admission has checked the waypoints; between them it may be a little more.
-        let error = lead.residual.position;
-        if error > 2.0 * self.rules.reach_metres {
-            return Sample::Unreachable { error };
-        }
+        (1..LOOKS).for_each(|_| self.leader.survey(&path));
+        let lead = (self.leader).follow(&path, pace(self.led.as_ref(), &present));
+        let secs = self.leader.along();
         let lag = (now.secs_from(plan.start) - secs).max(0.0);
         if lag > self.lag.now.unwrap_or(self.period) + 0.01 * self.period {
             self.lag.slowed = self.lag.slowed.saturating_add(1);

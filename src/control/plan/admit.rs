@@ -3,6 +3,7 @@
 //! Owns the rules of admission; a plan passes them all or is refused whole. Never keeps a plan.
 
 use nalgebra::{Rotation3, UnitQuaternion};
+use surehand_kinematics::streaming::Residual;
 
 use super::curve;
 use super::path::ToolPath;
@@ -18,6 +19,8 @@ use crate::units::{JointVec, MonoTime, Rad};
 const TICK_SECS: f64 = 0.02;
 /// A waypoint missed by no more is met, metres and radians.
 const MET: (f64, f64) = (5e-6, 2e-5);
+/// The same of an arm that can't be turned at will, and so need not be.
+const NEARLY_TURNED: f64 = 5e-3;
 /// A quaternion's length may be off by this.
 const UNIT: f64 = 1e-3;
 
@@ -31,15 +34,6 @@ pub(super) struct Admission<'a> {
     pub(super) present: JointVec<Rad>,
     /// Frames from before are not this job's.
     pub(super) started_at: MonoTime,
-}
-
-/// How a plan that may be followed can be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fit {
-    /// Every waypoint can be met.
-    Met,
-    /// One is missed, by no more than the rules allow.
-    Nearly,
 }
 
 impl Admission<'_> {
@@ -94,47 +88,20 @@ impl Admission<'_> {
         Ok(())
     }
 
-    /// Asks an arm that can't take any pose for no more of each turn than it can: the rest of it
-    /// would only stand in the way of what follows.
-    pub(super) fn turn(&self, plan: &mut Plan, back: bool) {
-        if self.leader.takes_any_pose() || !matches!(plan.waypoints, Waypoints::Pose(_)) {
-            return;
-        }
-        let mut angles = self.model.chain_of(&self.present);
-        // Two that are past still have a say in how the curve passes between the next.
-        let past = 2.0 * f64::from(plan.step_ns) * 1e-9;
-        for index in 0..plan.waypoints.len() {
-            if plan.due(index) < self.now.offset_secs(-past) {
-                continue;
-            }
-            let path = ToolPath {
-                plan,
-                model: self.model,
-                back,
-            };
-            let pose = path.pose(&curve::waypoint(plan, index));
-            angles = self.leader.reach(&angles, &pose).0;
-            let reached = self.model.chain().tool(&angles).rotation;
-            let turn = Rotation3::from_matrix_unchecked(reached);
-            if let Waypoints::Pose(points) = &mut plan.waypoints
-                && let Some(point) = points.get_mut(index)
-            {
-                point.quaternion = UnitQuaternion::from_rotation_matrix(&turn).coords.into();
-            }
-        }
-    }
-
     /// Neither from the command to what is due now, nor from waypoint to waypoint, may the arm
     /// have to jump; and a tool must be able to go all the way. Waypoints already past and the
     /// gripper, which may step, are left out.
-    pub(super) fn seam(&self, path: &ToolPath<'_>) -> Result<Fit, Refusal> {
-        let plan = path.plan;
+    ///
+    /// A waypoint of the tool that is missed by no more than the rules allow becomes what can be
+    /// done of it, so that the path is one that can be kept to.
+    pub(super) fn seam(&self, plan: &mut Plan, back: bool) -> Result<(), Refusal> {
         let step_secs = f64::from(plan.step_ns) * 1e-9;
         let due = curve::at(plan, self.now);
         let mut joints = self.present;
-        if !matches!(plan.waypoints, Waypoints::Joint(_)) {
+        let of_tool = !matches!(plan.waypoints, Waypoints::Joint(_));
+        if of_tool {
             let tool = self.model.chain().tool(&self.model.chain_of(&self.present));
-            let distance = (path.pose(&due).translation - tool.translation).norm();
+            let distance = (self.path(plan, back).pose(&due).translation - tool.translation).norm();
             if distance > self.rules.seam_metres {
                 return Err(Refusal::SeamTooFar {
                     waypoint: 0,
@@ -142,18 +109,39 @@ impl Admission<'_> {
                 });
             }
         }
-        let mut fit = self.step(0, path, &due, &mut joints, 0.0)?;
+        self.step(0, &self.path(plan, back), &due, &mut joints, 0.0)?;
+        // Two that are past still have a say in how the curve passes between the next.
+        let past = self.now.offset_secs(-2.0 * step_secs);
         for index in 0..plan.waypoints.len() {
+            let point = curve::waypoint(plan, index);
             if plan.due(index) > self.now {
-                let point = curve::waypoint(plan, index);
-                let next = self.step(number(index), path, &point, &mut joints, step_secs)?;
-                fit = if next == Fit::Met { fit } else { next };
+                let path = self.path(plan, back);
+                let met = self.step(number(index), &path, &point, &mut joints, step_secs)?;
+                if of_tool && !met {
+                    self.amend(plan, index, &joints);
+                }
+            } else if of_tool && plan.due(index) >= past {
+                let pose = self.path(plan, back).pose(&point);
+                let (angles, residual) = self.leader.reach(&self.model.chain_of(&joints), &pose);
+                if !self.met(&residual) {
+                    let there = self.model.with_chain(&joints, &angles);
+                    self.amend(plan, index, &there);
+                }
             }
         }
-        Ok(fit)
+        Ok(())
     }
 
-    /// Whether `point` can be reached from `joints` within `secs`; `joints` go there.
+    fn path<'b>(&'b self, plan: &'b Plan, back: bool) -> ToolPath<'b> {
+        ToolPath {
+            plan,
+            model: self.model,
+            back,
+        }
+    }
+
+    /// Whether `point` can be reached from `joints` within `secs`, which go there; and whether all
+    /// of it is met.
     fn step(
         &self,
         waypoint: u8,
@@ -161,9 +149,9 @@ impl Admission<'_> {
         point: &JointVec<f64>,
         joints: &mut JointVec<Rad>,
         secs: f64,
-    ) -> Result<Fit, Refusal> {
-        let (next, fit) = match &path.plan.waypoints {
-            Waypoints::Joint(_) => (point.map(Rad), Fit::Met),
+    ) -> Result<bool, Refusal> {
+        let (next, met) = match &path.plan.waypoints {
+            Waypoints::Joint(_) => (point.map(Rad), true),
             Waypoints::Tool(_) | Waypoints::Pose(_) => self
                 .reach(path, point, joints)
                 .ok_or(Refusal::Unreachable { waypoint })?,
@@ -177,35 +165,68 @@ impl Admission<'_> {
             }
         }
         *joints = next;
-        Ok(fit)
+        Ok(met)
     }
 
-    /// The joints beside `from` for `point` of a plan of the tool; `None` when it is missed by
-    /// more than the rules allow.
+    /// The joints beside `from` for `point` of a plan of the tool, and whether they meet it; `None`
+    /// when it is missed by more than the rules allow.
     fn reach(
         &self,
         path: &ToolPath<'_>,
         point: &JointVec<f64>,
         from: &JointVec<Rad>,
-    ) -> Option<(JointVec<Rad>, Fit)> {
+    ) -> Option<(JointVec<Rad>, bool)> {
         let target = path.pose(point);
         let (angles, residual) = self.leader.reach(&self.model.chain_of(from), &target);
         let joints = self.model.with_chain(from, &angles);
-        // Of an arm that can't be turned at will as much is asked as is left to it.
-        let (angle, whole) = match &path.plan.waypoints {
-            Waypoints::Tool(_) => (self.tilted(path, point, &joints)?, true),
-            Waypoints::Pose(_) | Waypoints::Joint(_) => {
-                (residual.angle, self.leader.takes_any_pose())
+        let off = match &path.plan.waypoints {
+            Waypoints::Tool(_) => self.tilted(path, point, &joints)?,
+            // Of an arm that can't be turned at will as much is asked as is left to it.
+            Waypoints::Pose(_) | Waypoints::Joint(_) if self.leader.takes_any_pose() => {
+                residual.angle
             }
+            Waypoints::Pose(_) | Waypoints::Joint(_) => 0.0,
         };
-        let off = if whole { angle } else { 0.0 };
         // Not a number is not within.
         let within =
             residual.position <= self.rules.reach_metres && off <= self.rules.reach_angle.0;
-        let turned = !self.leader.takes_any_pose() || residual.angle <= MET.1;
-        let met = residual.position <= MET.0 && turned;
-        let fit = if met { Fit::Met } else { Fit::Nearly };
-        within.then_some((joints, fit))
+        within.then_some((joints, self.met(&residual)))
+    }
+
+    fn met(&self, residual: &Residual) -> bool {
+        let angle = if self.leader.takes_any_pose() {
+            MET.1
+        } else {
+            NEARLY_TURNED
+        };
+        residual.position <= MET.0 && residual.angle <= angle
+    }
+
+    /// Makes waypoint `index` of the tool what it is with `joints`.
+    fn amend(&self, plan: &mut Plan, index: usize, joints: &JointVec<Rad>) {
+        match &mut plan.waypoints {
+            Waypoints::Tool(points) => {
+                if let Some(point) = points.get_mut(index)
+                    && let Some(is) = tool_of(self.model, joints)
+                {
+                    point.position = is.position;
+                    // Whole turns stay: the curve goes from number to number.
+                    point.tilt -= turn(point.tilt - is.tilt);
+                    point.roll -= turn(point.roll - is.roll);
+                }
+            }
+            Waypoints::Pose(points) => {
+                if let Some(point) = points.get_mut(index) {
+                    let is = self.model.chain().tool(&self.model.chain_of(joints));
+                    let rotation = Rotation3::from_matrix_unchecked(is.rotation);
+                    point.position = is.translation.into();
+                    point.quaternion = UnitQuaternion::from_rotation_matrix(&rotation)
+                        .coords
+                        .into();
+                }
+            }
+            Waypoints::Joint(_) => {}
+        }
     }
 
     /// By how much tilt or roll are off with `joints`, whichever is more, radians.
@@ -216,10 +237,7 @@ impl Admission<'_> {
         joints: &JointVec<Rad>,
     ) -> Option<f64> {
         let (wanted, is) = (curve::setpoint(point), tool_of(path.model, joints)?);
-        let off = |wanted: f64, is: f64| {
-            let (sine, cosine) = (wanted - is).sin_cos();
-            sine.atan2(cosine).abs()
-        };
+        let off = |wanted: f64, is: f64| turn(wanted - is).abs();
         Some(off(wanted.tilt, is.tilt).max(off(wanted.roll, is.roll)))
     }
 }
@@ -259,6 +277,12 @@ pub(super) fn numbers(plan: &Plan, model: &ArmModel) -> Result<(), Refusal> {
             None => Ok(()),
         },
     }
+}
+
+/// An angle without whole turns, −π…π.
+fn turn(angle: f64) -> f64 {
+    let (sine, cosine) = angle.sin_cos();
+    sine.atan2(cosine)
 }
 
 fn number(index: usize) -> u8 {

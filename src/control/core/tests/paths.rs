@@ -153,6 +153,54 @@ fn a_path_that_leads_out_of_reach_between_waypoints_ends_in_a_hold_within_the_li
     panic!("it neither ends nor stops");
 }
 
+/// Outward by `reach` and back again, with tilt and roll as they are.
+fn out_and_back(rig: &mut Rig, reach: f64) -> Plan {
+    let from = crate::arm::tool::tool_of(&rig.core.config().model, &rig.command()).unwrap();
+    let points = (0..=100).map(|index| {
+        let share = (1.0 - (std::f64::consts::TAU * f64::from(index) / 100.0).cos()) / 2.0;
+        let [x, y, z] = from.position;
+        ToolSetpoint {
+            position: [x + reach * share, y, z],
+            ..from
+        }
+    });
+    rig.plan_of(Waypoints::Tool(points.collect()), 30)
+}
+
+#[test]
+fn at_the_edge_of_reach_the_arm_slows_down_and_stays_beside_its_path() {
+    let admitted = |centimetres: &i32| {
+        let mut rig = Rig::started();
+        let plan = out_and_back(&mut rig, 0.01 * f64::from(*centimetres));
+        rig.plan = Some(plan);
+        rig.tick().refused.is_none()
+    };
+    let farthest = (5..40).take_while(admitted).last().unwrap();
+    let mut rig = Rig::with(|config| config.plans.max_lag = std::time::Duration::from_secs(5));
+    rig.start();
+    let start = tool(&rig);
+    let plan = out_and_back(&mut rig, 0.01 * f64::from(farthest));
+    let end = plan.end();
+    rig.plan = Some(plan);
+    let limits = *rig.core.config().model.limits();
+    let (mut before, mut aside) = (rig.command(), 0.0_f64);
+    while MonoTime(rig.now.0 + PERIOD_NS) <= end {
+        let step = rig.tick();
+        assert_eq!(step.mode, Mode::Running, "{:?}", step.cause);
+        let now = rig.command();
+        for ((now, before), limits) in now.iter().zip(&before).zip(&limits) {
+            assert!(*now >= limits.lower && *now <= limits.upper);
+            assert!((now.0 - before.0).abs() <= limits.velocity.0 * 0.005 + 1e-9);
+        }
+        before = now;
+        let off = tool(&rig).translation - start.translation;
+        aside = aside.max(off.yz().norm());
+    }
+    assert!(rig.core.lag().most > 0.1, "{:?}", rig.core.lag());
+    // A waypoint may be missed by 20 mm.
+    assert!(aside < 0.025, "{aside} m aside");
+}
+
 #[test]
 fn a_turn_that_is_none_is_refused() {
     let mut rig = Rig::started();
