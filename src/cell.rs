@@ -127,6 +127,8 @@ pub struct LoopSection {
     pub hold_to_run: bool,
     /// The oldest frames a plan may come from.
     pub max_plan_age: Duration,
+    /// How far the arm may fall behind a path of the tool.
+    pub max_path_lag: Duration,
     /// How long a new plan cross-fades in.
     pub crossfade: Duration,
     /// How long `Running` may wait for its first plan.

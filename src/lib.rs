@@ -2,7 +2,8 @@
 //!
 //! Modules in the order data flows through them: `units ← messages ← arm ← {camera, policy,
 //! control, bus}`; `guard` sees control, bus and messages; `runner` sees camera, policy and
-//! messages; the two meet only in `messages`. Beside the flow,
+//! messages; the two meet only in `messages`. The geometry of `arm` and the paths that `control`
+//! leads the tool along are reckoned by the crate `surehand-kinematics`. Beside the flow,
 //! `approval` holds a cell to what was approved, and `record` writes down what happened.
 
 pub mod approval;

@@ -21,7 +21,7 @@ pub use mode::{Mode, Rung};
 pub use refusal::Refusal;
 
 /// Both ends must speak the same version; a `Hello` with another one is refused.
-pub const PROTOCOL: u32 = 6;
+pub const PROTOCOL: u32 = 7;
 /// The most waypoints one plan may have (a LeRobot ACT chunk is 100).
 pub const MAX_WAYPOINTS: usize = 128;
 /// The most cameras one cell may have.
@@ -62,6 +62,29 @@ pub struct ToolSetpoint {
     pub gripper: f64,
 }
 
+/// Where the tool should be, turned in any way, in the arm's base frame.
+///
+/// An arm of fewer than six joints does the position, and as much of the turn as is left to it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ToolPose {
+    /// Tool point, metres, base frame.
+    pub position: [f64; 3],
+    /// How the tool is turned in the base frame: x, y, z, w, of unit length.
+    pub quaternion: [f64; 4],
+    /// Gripper joint, radians (not part of the inverse kinematics).
+    pub gripper: f64,
+}
+
+impl Default for ToolPose {
+    fn default() -> ToolPose {
+        ToolPose {
+            position: [0.0; 3],
+            quaternion: [0.0, 0.0, 0.0, 1.0],
+            gripper: 0.0,
+        }
+    }
+}
+
 /// The waypoints of a plan: all of one kind.
 #[expect(
     clippy::large_enum_variant,
@@ -69,8 +92,11 @@ pub struct ToolSetpoint {
 )]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Waypoints {
-    /// Tool poses, solved by the guard's inverse kinematics tick by tick.
+    /// The tool's point, tilt and roll, for an arm whose first joint turns about the vertical;
+    /// solved by the guard's inverse kinematics tick by tick.
     Tool(Vec<ToolSetpoint, MAX_WAYPOINTS>),
+    /// The tool's pose, for any arm; solved likewise.
+    Pose(Vec<ToolPose, MAX_WAYPOINTS>),
     /// Joint positions in the arm's joint order, gripper included, radians.
     Joint(Vec<JointVec<Rad>, MAX_WAYPOINTS>),
 }
@@ -81,6 +107,7 @@ impl Waypoints {
     pub fn len(&self) -> usize {
         match self {
             Waypoints::Tool(points) => points.len(),
+            Waypoints::Pose(points) => points.len(),
             Waypoints::Joint(points) => points.len(),
         }
     }
@@ -302,6 +329,8 @@ pub struct Telemetry {
     pub plan_id: u64,
     /// When the plan being followed runs out.
     pub plan_end: MonoTime,
+    /// How far the arm is behind the plan of the tool that it follows, seconds.
+    pub plan_lag: f64,
     /// The last plan refused and why.
     pub refused: Option<(u64, Refusal)>,
 }
@@ -433,6 +462,13 @@ pub struct Status {
     pub bus_errors: BusErrors,
     /// Age of the frames behind the plan being followed, milliseconds; `None` without a plan.
     pub plan_age_ms: Option<f64>,
+    /// How far the arm is behind the plan of the tool that it follows, milliseconds: it slows down
+    /// where its joints can't keep the speed. `None` while it follows none.
+    pub plan_lag_ms: Option<f64>,
+    /// The most that was since the guard's start.
+    pub plan_lag_most_ms: f64,
+    /// Ticks in which it fell farther behind.
+    pub plan_slowed: u64,
     /// Plans refused.
     pub plans_refused: u64,
     /// Times a plan ran out.

@@ -17,7 +17,7 @@ use surehand::control::{
     Torque,
 };
 use surehand::control::{JointCommand, Step};
-use surehand::messages::{Cause, Mode, Plan, Request, ToolSetpoint, Waypoints};
+use surehand::messages::{Cause, Mode, Plan, Request, ToolPose, ToolSetpoint, Waypoints};
 use surehand::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, RadPerSec2, RadPerSec3, Volts};
 
 #[path = "common/so101.rs"]
@@ -135,7 +135,7 @@ impl Arm {
     }
 
     fn tool_plan(&self, id: u64) -> Box<Plan> {
-        let tool = tool_of(&self.core.config().model, &self.joints);
+        let tool = tool_of(&self.core.config().model, &self.joints).unwrap();
         let points = (0..100).map(|index| ToolSetpoint {
             position: [
                 tool.position[0],
@@ -145,6 +145,22 @@ impl Arm {
             ..tool
         });
         self.plan(id, Waypoints::Tool(points.collect()))
+    }
+
+    fn pose_plan(&self, id: u64) -> Box<Plan> {
+        let model = &self.core.config().model;
+        let tool = model.forward(&self.joints).tool;
+        let turn = nalgebra::UnitQuaternion::from_matrix(&tool.rotation);
+        let points = (0..100).map(|index| ToolPose {
+            position: [
+                tool.translation.x,
+                tool.translation.y,
+                tool.translation.z + 0.0005 * f64::from(index),
+            ],
+            quaternion: turn.coords.into(),
+            gripper: 0.2,
+        });
+        self.plan(id, Waypoints::Pose(points.collect()))
     }
 
     fn joint_plan(&self, id: u64) -> Box<Plan> {
@@ -227,15 +243,16 @@ fn ticks(space: Space) -> u32 {
         }
         for index in 0..20u64 {
             let id = 1 + round * 20 + index;
-            let mut plan = if index % 2 == 0 {
-                arm.tool_plan(id)
-            } else {
-                arm.joint_plan(id)
+            let mut plan = match index % 3 {
+                0 => arm.tool_plan(id),
+                1 => arm.joint_plan(id),
+                _ => arm.pose_plan(id),
             };
             if index == 15 {
                 plan.step_ns = 0;
             }
-            for tick in 0..12 {
+            // Longer than the cross-fade, so that paths are followed too.
+            for tick in 0..35 {
                 let offered = (tick == 0).then_some(&*plan);
                 let fault = (tick == 5).then_some(ReadFault::Timeout);
                 let step = arm.tick(None, offered, fault, None);

@@ -27,7 +27,7 @@ pub(crate) fn admissible(
     let joints = config.model.len();
     let count = match &plan.waypoints {
         Waypoints::Joint(points) => points.iter().all(|point| point.len() == joints),
-        Waypoints::Tool(_) => true,
+        Waypoints::Tool(_) | Waypoints::Pose(_) => true,
     };
     let age = u128::from(now.0.saturating_sub(plan.captured_at.0));
     let wait = u128::from(plan.start.0.saturating_sub(now.0));
@@ -49,6 +49,8 @@ pub(crate) fn admissible(
         "it begins too far ahead"
     } else if end(plan) <= u128::from(now.0) {
         "it is over"
+    } else if !turned(plan) {
+        "a quaternion is not of unit length"
     } else if !within(plan, config) {
         "it leaves the limits"
     } else {
@@ -60,6 +62,17 @@ pub(crate) fn admissible(
     )
 }
 
+/// Whether every turn is one.
+fn turned(plan: &Plan) -> bool {
+    let Waypoints::Pose(points) = &plan.waypoints else {
+        return true;
+    };
+    points.iter().all(|point| {
+        let squares: f64 = point.quaternion.iter().map(|number| number * number).sum();
+        (squares.sqrt() - 1.0).abs() < 1.1e-3
+    })
+}
+
 fn within(plan: &Plan, config: &CoreConfig) -> bool {
     let slack = config.plans.limit_slack.0;
     let limits = config.model.limits();
@@ -69,7 +82,7 @@ fn within(plan: &Plan, config: &CoreConfig) -> bool {
                 at.0 >= limits.lower.0 - slack && at.0 <= limits.upper.0 + slack
             })
         }),
-        Waypoints::Tool(_) => true,
+        Waypoints::Tool(_) | Waypoints::Pose(_) => true,
     }
 }
 
@@ -82,14 +95,19 @@ pub(crate) fn end(plan: &Plan) -> u128 {
 
 /// All its numbers.
 pub(crate) fn numbers(plan: &Plan) -> impl Iterator<Item = f64> {
-    let (joints, tools) = match &plan.waypoints {
-        Waypoints::Joint(points) => (points.as_slice(), [].as_slice()),
-        Waypoints::Tool(points) => ([].as_slice(), points.as_slice()),
+    let (joints, tools, poses) = match &plan.waypoints {
+        Waypoints::Joint(points) => (points.as_slice(), [].as_slice(), [].as_slice()),
+        Waypoints::Tool(points) => ([].as_slice(), points.as_slice(), [].as_slice()),
+        Waypoints::Pose(points) => ([].as_slice(), [].as_slice(), points.as_slice()),
     };
     let joints = joints.iter().flatten().map(|rad| rad.0);
     let tools = tools.iter().flat_map(|point| {
         let [x, y, z] = point.position;
         [x, y, z, point.tilt, point.roll, point.gripper]
     });
-    joints.chain(tools)
+    let poses = poses.iter().flat_map(|point| {
+        let ([x, y, z], [i, j, k, w]) = (point.position, point.quaternion);
+        [x, y, z, i, j, k, w, point.gripper]
+    });
+    joints.chain(tools).chain(poses)
 }

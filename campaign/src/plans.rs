@@ -2,10 +2,12 @@
 //!
 //! Owns the ways in which a plan can be wrong. Knows nothing of what becomes of it.
 
+use nalgebra::UnitQuaternion;
 use surehand::arm::ArmModel;
-use surehand::arm::tool::tool_of;
-use surehand::messages::{MAX_WAYPOINTS, Plan, ToolSetpoint, Waypoints};
+use surehand::arm::tool::{pose_of, tool_of};
+use surehand::messages::{MAX_WAYPOINTS, Plan, ToolPose, ToolSetpoint, Waypoints};
 use surehand::units::{JointVec, MonoTime, Rad};
+use surehand_kinematics::Frame;
 
 use crate::rng::Rng;
 
@@ -159,7 +161,8 @@ impl Policy {
         model: &ArmModel,
         command: &JointVec<Rad>,
     ) -> Waypoints {
-        let from = tool_of(model, command);
+        // Its arm has a first joint that is upright.
+        let from = tool_of(model, command).unwrap_or_default();
         let mut drift = || self.rng.between(-0.06, 0.06) * self.greed;
         let way = [drift(), drift(), drift()];
         let (tilt, roll, gripper) = (2.0 * drift(), 2.0 * drift(), 2.0 * drift());
@@ -173,7 +176,21 @@ impl Policy {
                 gripper: from.gripper + gripper * share,
             }
         });
-        Waypoints::Tool(points.collect())
+        if self.rng.chance(0.5) {
+            return Waypoints::Tool(points.collect());
+        }
+        let poses = points.map(|point| {
+            let pose = pose_of(model, &point, false).unwrap_or(Frame::IDENTITY);
+            let turn = UnitQuaternion::from_matrix(&pose.rotation);
+            // Both quaternions of a turn are the same one.
+            let side = if self.rng.chance(0.5) { 1.0 } else { -1.0 };
+            ToolPose {
+                position: point.position,
+                quaternion: turn.coords.map(|number| side * number).into(),
+                gripper: point.gripper,
+            }
+        });
+        Waypoints::Pose(poses.collect())
     }
 
     fn spoil(&mut self, plan: &mut Plan, now: MonoTime) {
@@ -232,6 +249,15 @@ fn change(waypoints: &mut Waypoints, at: usize, to: impl Fn(f64) -> f64, rng: &m
             if let Some(point) = points.get_mut(at) {
                 let axis = rng.below(3);
                 point.position[axis] = to(point.position[axis]);
+            }
+        }
+        Waypoints::Pose(points) => {
+            if let Some(point) = points.get_mut(at) {
+                let number = rng.below(7);
+                let mut numbers = point.position.iter_mut().chain(&mut point.quaternion);
+                if let Some(number) = numbers.nth(number) {
+                    *number = to(*number);
+                }
             }
         }
     }

@@ -136,6 +136,9 @@ impl Nursery {
             "urdf/so101.urdf",
             "campaign/Cargo.toml",
             "campaign/src",
+            "kinematics/Cargo.toml",
+            "kinematics/src",
+            "kinematics/benches",
         ] {
             nursery.copy(source);
         }
@@ -251,7 +254,7 @@ fn lean(manifest: &str, needed: impl Fn(&str) -> bool) -> String {
             _ => true,
         };
         if line.starts_with("members") {
-            text.push_str("members = [\".\", \"campaign\"]\n");
+            text.push_str("members = [\".\", \"campaign\", \"kinematics\"]\n");
         } else if kept {
             text.push_str(line);
             text.push('\n');

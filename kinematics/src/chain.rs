@@ -328,10 +328,12 @@ impl<const N: usize> Linearised<N> {
     }
 }
 
+mod axes;
 mod places;
 mod stage;
 mod trigonometry;
 
+pub use axes::Axes;
 pub use places::{Moves, Places};
 use stage::{Stage, Swept, seen_from, sweep, walk};
 

@@ -4,12 +4,13 @@
 //! Loaded once and then only read. Never talks to a servo.
 
 pub mod calibration;
-pub mod chain;
 pub mod conventions;
 pub mod family;
+pub mod geometry;
 pub mod limits;
 pub mod model;
 pub mod parking;
+pub mod plane;
 pub mod space;
 pub mod tool;
 

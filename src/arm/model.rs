@@ -5,10 +5,9 @@
 
 use std::path::Path;
 
-use nalgebra::{Rotation3, Unit, Vector3};
-
-use crate::arm::chain::{Chain, ChainPose};
+use crate::arm::geometry::{ArmChain, ChainPose};
 use crate::arm::limits::JointLimits;
+use crate::arm::plane::ArmPlane;
 use crate::units::{JointVec, Rad, RadPerSec, RadPerSec2, RadPerSec3};
 
 mod load;
@@ -57,36 +56,15 @@ pub struct ModelError {
     pub remedy: String,
 }
 
-/// The vertical plane the arm moves in, turned by its first joint.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ArmPlane {
-    /// Up, along the first joint's axis, base frame.
-    pub up: Vector3<f64>,
-    /// The pan axis meets this point, base frame, metres.
-    pub pan_origin: Vector3<f64>,
-    /// The first joint's axis: `up`, or its opposite.
-    pub pan_axis: Unit<Vector3<f64>>,
-    /// Horizontal and away from the pan axis within the plane, at pan angle 0.
-    pub outward_at_zero: Vector3<f64>,
-}
-
-impl ArmPlane {
-    /// The outward direction at pan angle `pan`, radians.
-    #[must_use]
-    pub fn outward(&self, pan: f64) -> Vector3<f64> {
-        Rotation3::from_axis_angle(&self.pan_axis, pan) * self.outward_at_zero
-    }
-}
-
 /// A complete arm.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArmModel {
     names: Vec<String>,
     limits: JointVec<JointLimits>,
     gripper: Option<usize>,
-    chain: Chain,
+    chain: ArmChain,
     chain_joints: JointVec<usize>,
-    plane: ArmPlane,
+    plane: Option<ArmPlane>,
 }
 
 impl ArmModel {
@@ -158,7 +136,7 @@ impl ArmModel {
 
     /// The chain from base to tool.
     #[must_use]
-    pub fn chain(&self) -> &Chain {
+    pub fn chain(&self) -> &ArmChain {
         &self.chain
     }
 
@@ -168,10 +146,10 @@ impl ArmModel {
         &self.chain_joints
     }
 
-    /// The plane the arm moves in.
+    /// The plane the arm moves in, where its first joint turns about the vertical.
     #[must_use]
-    pub fn plane(&self) -> &ArmPlane {
-        &self.plane
+    pub fn plane(&self) -> Option<&ArmPlane> {
+        self.plane.as_ref()
     }
 
     /// The limits of the chain joints, base first.

@@ -95,6 +95,7 @@ struct RawLoop {
     #[serde(default)]
     hold_to_run: bool,
     max_plan_age_ms: Option<Spanned<f64>>,
+    max_path_lag_ms: Option<Spanned<f64>>,
     crossfade_ms: Option<Spanned<f64>>,
     first_plan_ms: Option<Spanned<f64>>,
 }
@@ -271,6 +272,12 @@ fn control(source: &Source<'_>, raw: &RawLoop) -> Result<LoopSection, CellError>
             raw.max_plan_age_ms.as_ref(),
             300.0,
             10.0..=5000.0,
+        )?,
+        max_path_lag: source.millis(
+            "max_path_lag_ms",
+            raw.max_path_lag_ms.as_ref(),
+            1000.0,
+            100.0..=60_000.0,
         )?,
         crossfade: source.millis("crossfade_ms", crossfade, 100.0, 0.0..=2000.0)?,
         first_plan: source.millis(

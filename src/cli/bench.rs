@@ -8,19 +8,19 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use surehand_kinematics::{Chain, Limits, Model, Options, SetupError, Solver, Task};
 
 use super::run::{socket_path, stop_on_signals};
 use super::simulator::{Simulator, find_up};
 use super::{Exit, Failure, Outcome, output};
 use crate::arm::ArmModel;
-use crate::arm::tool::tool_of;
-use crate::cell::{BackendKind, Cell, Overrides};
-use crate::control::ik;
+use crate::arm::geometry::{ArmChain, array, whatever_size};
+use crate::cell::{BackendKind, Overrides};
 use crate::messages::{Percentiles, Request, RunnerReport, Status};
 use crate::runner::guard_process::{Boot, GuardProcess, GuardSpec};
 use crate::runner::{Setup, latency};
 use crate::stats::Times;
-use crate::units::{JointVec, Rad};
+use crate::units::JointVec;
 
 /// How long the guard may take to answer.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -28,10 +28,6 @@ const ANSWER: Duration = Duration::from_secs(2);
 const BRING_UP: Duration = Duration::from_secs(10);
 /// Poses solved for.
 const POSES: u32 = 2000;
-/// Other configurations tried for a pose.
-const RESTARTS: u32 = 60;
-/// A solution this close counts, metres and radians.
-const CLOSE: (f64, f64) = (1e-4, 1e-3);
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -49,11 +45,7 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
         None => find_up(Path::new("cells/sim.toml"))?,
     };
     let told = stop_on_signals()?;
-    let family = Cell::load(&cell, &Overrides::default())
-        .map_err(Failure::configuration)?
-        .bus
-        .family;
-    let sim = Simulator::start(0, family)?;
+    let sim = Simulator::start(0, &cell)?;
     let overrides = Overrides {
         port: Some(sim.ready.pty.clone()),
         camera_host: Some(sim.ready.http.clone()),
@@ -82,7 +74,7 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
             "memory_locked": status.granted.memory_locked,
         },
         "bus": {"cycle_us": times(&status.bus_us, 1.0), "wire_us": wire_us(&setup)},
-        "ik": kinematics(&setup.arm.model),
+        "ik": kinematics(&setup.arm.model)?,
         "inference": inference(&setup)?,
     });
     if json {
@@ -144,36 +136,53 @@ fn wire_us(setup: &Setup) -> f64 {
     bytes * 10.0 * 1e6 / f64::from(setup.cell.bus.baud)
 }
 
-/// Inverse kinematics of poses that the arm has, each from the pose before.
-fn kinematics(model: &ArmModel) -> Value {
+/// Inverse kinematics of poses that the arm has, from anywhere.
+fn kinematics(model: &ArmModel) -> Result<Value, Failure> {
+    let solved = whatever_size!(ArmChain, model.chain(), chain => solve(chain, model));
+    let (measured, solved) = solved.map_err(Failure::configuration)?;
+    Ok(json!({
+        "solve_us": times(&measured.percentiles(), 1e-3),
+        "success": f64::from(solved) / f64::from(POSES),
+    }))
+}
+
+/// The times of all solves, and how many poses were met.
+fn solve<const N: usize>(chain: &Chain<N>, model: &ArmModel) -> Result<(Times, u32), SetupError> {
+    let limits = model.chain_limits();
+    let of = |number: fn(&crate::arm::JointLimits) -> f64| -> [f64; N] {
+        array(&limits.iter().map(number).collect::<JointVec<f64>>())
+    };
+    let model = Model {
+        names: std::array::from_fn(|_| String::new()),
+        chain: *chain,
+        limits: Limits {
+            lower: of(|limits| limits.lower.0),
+            upper: of(|limits| limits.upper.0),
+            velocity: of(|limits| limits.velocity.0),
+        },
+    };
+    let solver = Solver::new(&model, Task::Pose, Options::default())?;
     let mut numbers = 1u64;
-    let mut pose = || -> JointVec<Rad> {
-        model.limits().map(|limits| {
+    let mut measured = Times::new();
+    let mut solved = 0u32;
+    for _ in 0..POSES {
+        let joints = std::array::from_fn(|joint| {
             // A linear congruential step: spread out is enough.
             numbers = numbers
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1);
             let share = (numbers >> 11) as f64 / (1u64 << 53) as f64;
-            Rad(limits.lower.0 + share * (limits.upper.0 - limits.lower.0))
-        })
-    };
-    let mut measured = Times::new();
-    let mut solved = 0u32;
-    let mut seed = pose();
-    for _ in 0..POSES {
-        let joints = pose();
-        let target = tool_of(model, &joints);
+            let (lower, upper) = (model.limits.lower[joint], model.limits.upper[joint]);
+            lower + share * (upper - lower)
+        });
+        let target = chain.pose(&joints);
         let began = Instant::now();
-        let solution = ik::solve_from_anywhere(model, &target, &seed, RESTARTS);
+        let answer = solver.solve(&target, None);
         // In nanoseconds where the record has microseconds.
         measured.record(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX) * 1000);
-        solved += u32::from(solution.within(CLOSE.0, CLOSE.1));
-        seed = joints;
+        solved += u32::from(answer.is_ok_and(|answer| answer.unreached.is_none()));
     }
-    json!({
-        "solve_us": times(&measured.percentiles(), 1e-3),
-        "success": f64::from(solved) / f64::from(POSES),
-    })
+    Ok((measured, solved))
 }
 
 /// Inference of the cell's first job on every backend there is.

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::run::{Voice, socket_path, stop_on_signals};
 use super::simulator::{Simulator, find_up, request};
-use super::{Exit, Failure, Outcome, output};
-use crate::cell::{Cell, Overrides};
+use super::{Exit, Outcome, output};
+use crate::cell::Overrides;
 use crate::runner::job::Judge;
 use crate::runner::{Approval, Options, Runner, Setup};
 
@@ -46,11 +46,7 @@ pub(super) fn run(args: &Args, socket: Option<PathBuf>, json: bool) -> Outcome {
         None => find_up(Path::new("cells/sim.toml"))?,
     };
     let told = stop_on_signals()?;
-    let family = Cell::load(&cell, &Overrides::default())
-        .map_err(Failure::configuration)?
-        .bus
-        .family;
-    let sim = Simulator::start(args.seed, family)?;
+    let sim = Simulator::start(args.seed, &cell)?;
     let overrides = Overrides {
         port: Some(sim.ready.pty.clone()),
         camera_host: Some(sim.ready.http.clone()),

@@ -19,6 +19,7 @@ mod run;
 mod sim;
 mod simulator;
 mod status;
+mod trace;
 
 /// How a command ended, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +118,8 @@ enum Command {
     Bench(bench::Args),
     /// Joints for a table of poses, as CSV: the kinematics as a tool of its own.
     Ik(ik::Args),
+    /// A simulated arm traces a circle and a fly-by; the tool's error, measured by ground truth.
+    Trace(trace::Args),
     /// What a running controller does, and why it stands.
     Status,
     /// Stop the arm now: decelerate, hold, latch.
@@ -163,6 +166,7 @@ pub fn main() -> ExitCode {
         Command::Log(args) => log::run(&args, socket, cli.json),
         Command::Bench(args) => bench::run(&args, cli.json),
         Command::Ik(args) => ik::run(&args, cli.json),
+        Command::Trace(args) => trace::run(&args, cli.json),
         Command::Status => status::run(socket, cli.json),
         Command::Estop => operator::stop(socket, cli.json),
         Command::Reset => operator::ask(socket, operator::Verb::Reset, cli.json),

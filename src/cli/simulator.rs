@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::Failure;
 use crate::arm::Family;
+use crate::cell::{Cell, Overrides};
 
 /// `relative` below the working directory, or beside any folder above the program itself.
 pub(super) fn find_up(relative: &Path) -> Result<PathBuf, Failure> {
@@ -43,16 +44,17 @@ pub(super) struct Simulator {
 }
 
 impl Simulator {
-    /// Starts one whose servos are of `family`, and waits until it is ready.
+    /// Starts one with servos of the family that `cell` is made for, and waits until it is ready.
     ///
     /// # Errors
-    /// When it does not come up.
-    pub(super) fn start(seed: u64, family: Family) -> Result<Simulator, Failure> {
+    /// When the cell can't be read, or the simulator does not come up.
+    pub(super) fn start(seed: u64, cell: &Path) -> Result<Simulator, Failure> {
+        let cell = Cell::load(cell, &Overrides::default()).map_err(Failure::configuration)?;
         let failed = |what: String| Failure::hardware(format!("the simulator {what}"));
         let exe = std::env::current_exe().map_err(|e| failed(format!("has no program: {e}")))?;
         // A group of its own: a Ctrl-C in the terminal must not take the arm's servos away while
         // the arm is being stopped.
-        let servos: &[&str] = match family {
+        let servos: &[&str] = match cell.bus.family {
             Family::Feetech => &[],
             Family::Dynamixel => &["--servos", "XL430-W250"],
         };

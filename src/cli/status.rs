@@ -119,6 +119,9 @@ fn document(status: &Status) -> Value {
         },
         "plan": {
             "age_ms": status.plan_age_ms,
+            "lag_ms": status.plan_lag_ms,
+            "lag_most_ms": status.plan_lag_most_ms,
+            "slowed": status.plan_slowed,
             "refused": status.plans_refused,
             "starved": status.plans_starved,
         },

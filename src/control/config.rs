@@ -42,6 +42,8 @@ pub struct PlanRules {
     pub max_lead: Duration,
     /// How long a new plan takes to blend in.
     pub crossfade: Duration,
+    /// How far the arm may fall behind a plan of the tool before it is stopped.
+    pub max_lag: Duration,
     /// Farthest distance of a joint from the present command to the plan; between waypoints
     /// the way the joint can cover in a step is added. The gripper may step.
     pub seam: Rad,
@@ -63,6 +65,7 @@ impl Default for PlanRules {
             max_age: Duration::from_millis(500),
             max_lead: Duration::from_millis(1000),
             crossfade: Duration::from_millis(100),
+            max_lag: Duration::from_millis(1000),
             seam: Rad(0.6),
             seam_metres: 0.10,
             limit_slack: Rad(0.1),
@@ -215,6 +218,9 @@ impl CoreConfig {
         if !positive.iter().all(|value| *value > 0.0) {
             return wrong("a seam, reach or encoder threshold", "above zero");
         }
+        if self.plans.max_lag < self.period {
+            return wrong("the lag behind a path", "at least one control period");
+        }
         let supply = monitors.min_voltage.0 < monitors.max_voltage.0;
         if !supply {
             return wrong("the supply range", "min_voltage below max_voltage");
@@ -265,4 +271,14 @@ impl CoreConfig {
 pub struct ConfigError {
     what: &'static str,
     remedy: &'static str,
+}
+
+impl ConfigError {
+    /// Of limits by which no arm can be led.
+    pub(crate) fn not_led() -> ConfigError {
+        ConfigError {
+            what: "a joint's limits",
+            remedy: "a range, and a speed and acceleration above zero",
+        }
+    }
 }

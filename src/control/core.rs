@@ -16,7 +16,7 @@ use crate::control::limiter::{Around, JointCommand, Limiter, Measured};
 use crate::control::mode::{self, Event, Torque};
 use crate::control::monitor::{Monitor, runner_lost};
 use crate::control::park::Park;
-use crate::control::plan::{PlanFollower, Sample};
+use crate::control::plan::{Lag, PlanFollower, Sample};
 use crate::control::resort::Resort;
 use crate::control::safety::{Run, Safety};
 use crate::messages::{Cause, Mode, Refusal};
@@ -89,7 +89,7 @@ impl Core {
         config.check()?;
         Ok(Core {
             monitor: Monitor::new(&config),
-            follower: PlanFollower::new(&config),
+            follower: PlanFollower::new(&config).ok_or_else(ConfigError::not_led)?,
             park: (config.parking.as_ref())
                 .map(|parking| Box::new(Park::new(parking, config.model.limits()))),
             safety: Safety::default(),
@@ -174,6 +174,12 @@ impl Core {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// How far the arm is behind the plans of the tool that it follows.
+    #[must_use]
+    pub fn lag(&self) -> Lag {
+        self.follower.lag()
     }
 
     /// Share of the reads that failed lately, 0…1.
@@ -342,8 +348,7 @@ impl Core {
             Mode::Stopped | Mode::Idle | Mode::Holding => return None,
         }
         let limiter = self.limiter.as_ref()?;
-        let present = limiter.command().positions();
-        match self.follower.sample(now, &self.config.model, &present) {
+        match self.follower.sample(now, &self.config.model, limiter) {
             Sample::Target(target) => Some(target),
             Sample::NoPlan => {
                 let waited = now.secs_from(self.running_since);
@@ -358,6 +363,10 @@ impl Core {
             }
             Sample::Unreachable { error } => {
                 self.latch(Event::Trip, Cause::Unreachable { error });
+                None
+            }
+            Sample::FellBehind { lag_ms } => {
+                self.latch(Event::Trip, Cause::FellBehind { lag_ms });
                 None
             }
         }

@@ -17,8 +17,8 @@
 mod clearance;
 mod config;
 mod core;
-pub mod ik;
 mod io;
+mod leader;
 mod limiter;
 mod mode;
 mod monitor;
@@ -38,3 +38,4 @@ pub use io::{
 };
 pub use limiter::{Around, JointCommand, Limiter, Measured};
 pub use mode::Torque;
+pub use plan::Lag;

@@ -35,6 +35,7 @@ pub fn core_config(cell: &Cell, arm: &Arm, realtime: bool) -> CoreConfig {
         plans: PlanRules {
             max_age: control.max_plan_age,
             crossfade: control.crossfade,
+            max_lag: control.max_path_lag,
             floor: cell.arm.tool_floor,
             ..PlanRules::default()
         },

@@ -226,6 +226,7 @@ impl Shell {
                 command,
                 plan_id: step.plan_id,
                 plan_end: step.plan_end,
+                plan_lag: self.core.lag().now.unwrap_or(0.0),
                 refused: step.refused,
             });
         }

@@ -69,6 +69,9 @@ pub(super) fn status(shell: &Shell, now: MonoTime, step: &Step<JointCommand>) ->
             .plan_captured_at
             .filter(|(id, _)| *id == step.plan_id)
             .map(|(_, at)| now.since(at) as f64 * 1e-6),
+        plan_lag_ms: core.lag().now.map(|secs| secs * 1e3),
+        plan_lag_most_ms: core.lag().most * 1e3,
+        plan_slowed: core.lag().slowed,
         plans_refused: counters.plans_refused,
         plans_starved: counters.plans_starved,
         replies_lost: core.replies_lost(),

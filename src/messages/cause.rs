@@ -169,6 +169,11 @@ pub enum Cause {
         /// Remaining position error, metres.
         error: f64,
     },
+    /// The arm fell too far behind the path that it follows.
+    FellBehind {
+        /// By how much, milliseconds.
+        lag_ms: u32,
+    },
     /// An emergency stop is pressed.
     EmergencyStop {
         /// Which input.
@@ -285,6 +290,9 @@ impl Cause {
                 "the tool can't reach its setpoint ({:.1} mm remain)",
                 error * 1e3
             ),
+            Cause::FellBehind { lag_ms } => {
+                format!("the arm fell {lag_ms} ms behind its plan")
+            }
             Cause::EmergencyStop { input } => {
                 format!("emergency stop {} is pressed", names.input(input))
             }
@@ -329,6 +337,9 @@ impl Cause {
             }
             Cause::PlanRefused(_) | Cause::Unreachable { .. } => {
                 "check that policy, calibration and limits belong together (`surehand check`), then `surehand reset`"
+            }
+            Cause::FellBehind { .. } => {
+                "plan a slower or wider way, farther from where the arm is stretched or folded, or raise `max_path_lag_ms`, then `surehand reset`"
             }
             Cause::CameraFrozen { .. }
             | Cause::CameraLost { .. }

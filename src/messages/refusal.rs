@@ -50,6 +50,13 @@ pub enum Refusal {
         /// Waypoint index.
         waypoint: u8,
     },
+    /// A pose's quaternion is not of unit length.
+    NotATurn {
+        /// Waypoint index.
+        waypoint: u8,
+    },
+    /// Tilt and roll mean nothing to an arm whose first joint is not upright.
+    NoTilt,
     /// Not in this mode.
     WrongMode,
     /// The cause of the stop is still there.
@@ -114,6 +121,12 @@ impl Refusal {
             ),
             Refusal::Unreachable { waypoint } => {
                 format!("the tool can't reach waypoint {waypoint}")
+            }
+            Refusal::NotATurn { waypoint } => {
+                format!("the quaternion of waypoint {waypoint} is not of unit length")
+            }
+            Refusal::NoTilt => {
+                "the arm's first joint is not upright: it takes poses, not tilt and roll".into()
             }
             Refusal::WrongMode => "not possible in this mode".into(),
             Refusal::CausePresent => "the cause of the stop is still there".into(),

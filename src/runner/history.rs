@@ -95,6 +95,7 @@ mod tests {
             command: JointVec::repeat(Rad(position + 1.0), 2),
             plan_id: 0,
             plan_end: MonoTime(0),
+            plan_lag: 0.0,
             refused: None,
         }
     }

@@ -31,7 +31,8 @@ impl Embodiment for PolicyArm {
     }
 
     fn tool_of(&self, joints: &JointVec<Rad>) -> Option<ToolSetpoint> {
-        (joints.len() == self.0.model.len()).then(|| tool_of(&self.0.model, joints))
+        let fits = joints.len() == self.0.model.len();
+        fits.then(|| tool_of(&self.0.model, joints)).flatten()
     }
 
     fn value_of(&self, index: usize, angle: Rad, units: Units) -> f64 {

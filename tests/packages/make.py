@@ -10,6 +10,7 @@ camera matters, and moves as a pure function of the joints:
     joint_hold  joint actions that keep the commanded pose
     sway        joint actions: shoulder_pan and wrist_roll go round in a circle, for ever
     circle      tool actions: the tool goes round in a horizontal circle, for ever
+    stretch     tool actions: the tool goes outward, for ever, on and beyond what the arm can reach
     nan         sways, and puts out NaN once shoulder_pan has passed 0.15 rad
     teleport    sways, and asks for a jump of 3 rad once shoulder_pan has passed 0.15 rad
     beyond      joint actions that push shoulder_pan on and on, beyond its limit
@@ -232,6 +233,15 @@ def make_circle():
     save("circle", graph, TOOL_STATE, TOOL_ACTION)
 
 
+def make_stretch():
+    graph = Graph(len(TOOL_STATE), 5)
+    outward = graph.constant(0.08 * TIMES[None, :])
+    gripper = graph.node("Add", graph.column(5), graph.column(6))
+    still = graph.constant([[0.0]])
+    graph.finish([outward, still, still, still, gripper])
+    save("stretch", graph, TOOL_STATE, TOOL_ACTION)
+
+
 def make_conv():
     random = np.random.default_rng(7)
     graph = Graph(len(TOOL_STATE), 5)
@@ -395,6 +405,7 @@ if __name__ == "__main__":
     make_once_past("teleport", lambda graph, pan: graph.node("Add", pan, graph.constant(3.0)))
     make_beyond()
     make_circle()
+    make_stretch()
     make_conv()
     make_studio()
     make_lerobot()

@@ -1,6 +1,7 @@
 //! Policies, cameras and kinematics that go wrong: rows 17 to 24, but for what is only struck and
 //! measured.
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use serde_json::Value;
@@ -86,6 +87,42 @@ fn actions_beyond_a_limit_never_leave_it() {
     for goals in [pan["command"].as_f64().unwrap(), sim.positions()[0]] {
         assert!(goals <= upper + 4.0 * COUNT, "{goals} is beyond {upper}");
     }
+}
+
+#[test]
+fn poses_out_of_reach_slow_the_arm_down_and_never_take_it_beyond_its_limits() {
+    let sim = Sim::start(44);
+    let folder = tempfile::tempdir().unwrap();
+    let since = now_ns();
+    // Outward until the arm is stretched, a singular posture, and on.
+    let controller = with_policy(&sim, folder.path(), "stretch", "0.0");
+    controller.wait_status("on its way", |s| !s["plan"]["age_ms"].is_null());
+    let looks = RefCell::new(Vec::new());
+    let status = controller.wait_status("stopped by it", |s| {
+        let tool = sim.state()["tool"]["position"].clone();
+        let out = (0..2).map(|axis| tool[axis].as_f64().unwrap().powi(2));
+        looks.borrow_mut().push(out.sum::<f64>().sqrt());
+        s["mode"] == "stopped" && s["episode"] == 0 && !s["cause"].is_null()
+    });
+    let cause = status["cause"].as_str().unwrap();
+    assert!(cause.contains("reach"), "{cause}");
+    assert!(status["plan"]["refused"].as_u64().unwrap() > 0, "{status}");
+    let looks = looks.into_inner();
+    let first = looks.first().copied().unwrap();
+    let farthest = looks.iter().copied().fold(0.0, f64::max);
+    assert!(farthest > first + 0.04, "from {first} to {farthest} m");
+    // It stands stretched out, as far as the last plan that could be done led it.
+    assert!((0.3..0.45).contains(&farthest), "{farthest} m");
+    assert_no_jump(&sim.goals(since));
+    for joint in status["joints"].as_array().unwrap() {
+        let number = |key: &str| joint[key].as_f64().unwrap();
+        let (lower, upper) = (number("lower"), number("upper"));
+        let command = number("command");
+        assert!((lower..=upper).contains(&command), "{joint}");
+        let measured = number("position");
+        assert!((lower - 0.02..=upper + 0.02).contains(&measured), "{joint}");
+    }
+    holds(&sim);
 }
 
 #[test]

@@ -248,10 +248,13 @@ fn policies() -> Vec<Row> {
             "slows, holds 10, stays inside the limits",
         )
         .tested(&[
-            "ik_tests.rs::beyond_reach_the_arm_stays_smooth_and_finds_the_way_back",
+            "policies.rs::poses_out_of_reach_slow_the_arm_down_and_never_take_it_beyond_its_limits",
+            "paths.rs::a_path_too_fast_for_the_joints_is_kept_to_and_the_lag_is_counted",
+            "paths.rs::at_the_edge_of_reach_the_arm_slows_down_and_stays_beside_its_path",
+            "paths.rs::an_arm_that_falls_too_far_behind_stops_and_says_so",
             "plans.rs::plans_that_do_not_fit_are_refused_whole",
         ])
-        .lacking("in the core only: no package asks for poses out of reach"),
+        .lacking("how soon it slows is held in virtual time, and not measured on the wire"),
         row(
             23,
             "self-collision or keep-out zone ahead",

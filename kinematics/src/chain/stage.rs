@@ -74,8 +74,8 @@ impl Stage {
 
 /// Every joint's axis in the base frame, and the tool.
 pub(super) struct Swept<const M: usize> {
-    directions: [[f64; 3]; M],
-    points: [[f64; 3]; M],
+    pub(super) directions: [[f64; 3]; M],
+    pub(super) points: [[f64; 3]; M],
     pub(super) tool: Frame,
 }
 

@@ -32,6 +32,8 @@ const MIDWAY: (f64, f64) = (5e-6, 5e-5);
 /// the joints move less than the second there, radians or metres.
 const ROUGH: f64 = 0.25;
 const SMALL: f64 = 0.005;
+/// Joints that move less between knots stand: their rates are rounding, radians or metres.
+const STANDS: f64 = 1e-6;
 /// How far the rate of the way between knots may be from the mean of theirs, as a share of the largest.
 const BULGE: f64 = 0.4;
 /// What is left of a path that is at its end, in ticks.
@@ -300,6 +302,9 @@ impl<const N: usize> Horizon<N> {
 
     /// Whether the last two knots say too little of what is between them.
     fn rough(&mut self, stride: f64, ends: bool) -> bool {
+        if stride < STANDS {
+            return false;
+        }
         let (from, to) = (*self.knot(self.len - 2), *self.knot(self.len - 1));
         let h = to.along - from.along;
         let (mut change, mut bulge, mut largest) = (0.0f64, 0.0f64, 0.0f64);

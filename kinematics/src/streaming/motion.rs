@@ -25,7 +25,9 @@ impl<const N: usize> Follower<N> {
     pub(super) fn advance(&mut self, pace: f64) -> Step<N> {
         let period = self.bounds.period();
         let room = self.bounds.room(&self.q, &self.v);
-        let here = self.horizon.at(self.along);
+        // Between knots at a limit the way may bulge beyond it by a hair, where no joint can be.
+        let limits = *self.bounds.limits();
+        let here = limits.clamp(&self.horizon.at(self.along));
         let mut rate = self.horizon.rate(self.along + 0.5 * self.share * period);
         let mut off = [0.0; N];
         for joint in 0..N {
@@ -56,7 +58,7 @@ impl<const N: usize> Follower<N> {
                 fastest.min(most - edge).max(slowest)
             };
             share = share.clamp(0.0, 1.0).min(left);
-            to = self.horizon.at(self.along + share * period);
+            to = limits.clamp(&self.horizon.at(self.along + share * period));
             let mut inside = true;
             for joint in 0..N {
                 let v = (to[joint] - self.q[joint]) / period;

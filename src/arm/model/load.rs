@@ -4,14 +4,13 @@
 //! remedy. Never keeps anything of `k`: its numbers are taken over at load.
 
 use nalgebra::{Matrix3, Unit, Vector3};
+use surehand_kinematics::{Frame, Joint, Motion};
 
-use super::{ArmModel, ArmPlane, ArmSpec, JointSpec, ModelError};
-use crate::arm::chain::{Chain, ChainJoint, Frame};
+use super::{ArmModel, ArmSpec, JointSpec, ModelError};
+use crate::arm::geometry::ArmChain;
 use crate::arm::limits::JointLimits;
+use crate::arm::plane::ArmPlane;
 use crate::units::{JointVec, MAX_JOINTS, Rad};
-
-/// The first joint may lean this far from vertical (URDF files round π), as a cosine.
-const UPRIGHT: f64 = 0.999_999;
 
 /// The steps of reading one URDF; every error carries the file.
 pub(super) struct Loader<'a> {
@@ -49,7 +48,6 @@ impl Loader<'_> {
         let limits = self.limits(&robot)?;
         let path = self.path(&robot, &tree)?;
         let (chain, chain_joints) = self.chain(&path)?;
-        let plane = self.plane(&chain)?;
         let gripper = match &self.spec.gripper {
             Some(name) => Some(self.index_of(name).ok_or_else(|| {
                 self.error(
@@ -60,6 +58,11 @@ impl Loader<'_> {
             None => None,
         };
         self.check_all_used(&chain_joints, gripper)?;
+        let middle = chain_joints.map(|joint| {
+            let limits = limits.get(joint).unwrap_or_default();
+            (limits.lower.0 + limits.upper.0) / 2.0
+        });
+        let plane = ArmPlane::of(&chain, &middle);
         Ok(ArmModel {
             names: self.spec.joints.iter().map(|j| j.name.clone()).collect(),
             limits,
@@ -216,7 +219,7 @@ impl Loader<'_> {
     }
 
     /// Folds fixed joints and finds each movable one in the arm's order.
-    fn chain(&self, path: &[PathJoint]) -> Result<(Chain, JointVec<usize>), ModelError> {
+    fn chain(&self, path: &[PathJoint]) -> Result<(ArmChain, JointVec<usize>), ModelError> {
         let mut pending = Frame::IDENTITY;
         let mut joints = Vec::new();
         let mut indices = JointVec::default();
@@ -245,9 +248,13 @@ impl Loader<'_> {
                 ));
             }
             let origin = std::mem::replace(&mut pending, Frame::IDENTITY);
-            joints.push(ChainJoint { origin, axis });
+            joints.push(Joint {
+                origin,
+                axis,
+                motion: Motion::Turning,
+            });
         }
-        let chain = Chain::new(&joints, pending).ok_or_else(|| {
+        let chain = ArmChain::new(&joints, pending).ok_or_else(|| {
             self.error(
                 format!(
                     "no joint lies between link `{}` and link `{}`",
@@ -284,40 +291,6 @@ impl Loader<'_> {
             }
         }
         Ok(())
-    }
-
-    fn plane(&self, chain: &Chain) -> Result<ArmPlane, ModelError> {
-        let at_zero = chain.forward(&JointVec::repeat(0.0, chain.len()));
-        let mut axes = at_zero.axes();
-        let sideways_or_tilted = || {
-            self.error(
-                "the arm's first joint does not turn about the vertical".into(),
-                "choose the base link whose z axis points up; other arms are not supported",
-            )
-        };
-        let (pan_axis, pan_origin) = axes.next().ok_or_else(sideways_or_tilted)?;
-        if pan_axis.z.abs() < UPRIGHT {
-            return Err(sideways_or_tilted());
-        }
-        let up = pan_axis * pan_axis.z.signum();
-        // The second joint's axis is the normal of the plane; without one, the tool's side is out.
-        let normal = axes.next().map(|(axis, _)| axis.cross(&up));
-        let to_tool = at_zero.tool.translation - pan_origin;
-        let flat = to_tool - up * up.dot(&to_tool);
-        let outward = match normal {
-            Some(in_plane) if in_plane.norm() > 1e-6 => {
-                in_plane * if in_plane.dot(&flat) < 0.0 { -1.0 } else { 1.0 }
-            }
-            _ if flat.norm() > 1e-6 => flat,
-            _ => Vector3::x(),
-        };
-        let outward = (outward - up * up.dot(&outward)).normalize();
-        Ok(ArmPlane {
-            up,
-            pan_origin: *pan_origin,
-            pan_axis: Unit::new_normalize(*pan_axis),
-            outward_at_zero: outward,
-        })
     }
 }
 

@@ -1,10 +1,9 @@
 //! The arm model against `k`, against finite differences, and against wrong files.
 
-use nalgebra::Matrix3;
+use nalgebra::{Matrix3, Vector3};
 use proptest::prelude::*;
 
 use super::*;
-use crate::arm::chain::Jacobian;
 use crate::so101;
 
 const SO101: &str = include_str!("../../../urdf/so101.urdf");
@@ -55,32 +54,43 @@ proptest! {
     }
 
     #[test]
-    fn the_jacobian_agrees_with_finite_differences(angles in angles()) {
+    fn levers_about_the_axes_agree_with_finite_differences(angles in angles()) {
         let model = so101();
-        let jacobian = model.chain().forward(&angles).jacobian();
-        let mut numeric = Jacobian::zeros();
+        let pose = model.chain().forward(&angles);
         let h = 1e-6;
-        for joint in 0..angles.len() {
+        for (joint, (axis, origin)) in pose.axes().enumerate() {
             let at = |offset: f64| {
                 let mut moved = angles;
                 moved.as_mut_slice()[joint] += offset;
-                model.chain().forward(&moved).tool
+                model.chain().tool(&moved)
             };
             let (low, high) = (at(-h), at(h));
             let linear = (high.translation - low.translation) / (2.0 * h);
-            let spin = (high.rotation - low.rotation) / (2.0 * h) * at(0.0).rotation.transpose();
-            let angular = Vector3::new(spin[(2, 1)], spin[(0, 2)], spin[(1, 0)]);
-            numeric.fixed_view_mut::<3, 1>(0, joint).copy_from(&linear);
-            numeric.fixed_view_mut::<3, 1>(3, joint).copy_from(&angular);
+            let lever = axis.cross(&(pose.tool.translation - origin));
+            prop_assert!((linear - lever).norm() < 1e-8);
         }
-        prop_assert!((jacobian - numeric).amax() < 1e-8);
+    }
+
+    #[test]
+    fn position_tilt_and_roll_are_the_whole_pose_of_this_arm(angles in angles()) {
+        let model = so101();
+        let joints = model.with_chain(&JointVec::repeat(Rad(0.0), 6), &angles);
+        let tool = crate::arm::tool::tool_of(&model, &joints).unwrap();
+        let back = crate::arm::tool::reaches_back(&model, &joints);
+        let pose = crate::arm::tool::pose_of(&model, &tool, back).unwrap();
+        let way = model.chain().tool(&angles).way_to(&pose);
+        prop_assert!(way.fixed_rows::<3>(0).norm() < 1e-12);
+        let turn = way.fixed_rows::<3>(3).norm();
+        let pan = model.plane().unwrap().pan_origin;
+        let far = (pose.translation - pan).xy().norm();
+        prop_assert!(turn < 1e-3 || far < 0.01, "{turn} rad at {far} m");
     }
 }
 
 #[test]
 fn the_arm_turns_in_its_plane() {
     let model = so101();
-    let plane = model.plane();
+    let plane = model.plane().unwrap();
     assert!((plane.up - Vector3::z()).norm() < 1e-5);
     assert!((plane.outward(0.0) - Vector3::x()).norm() < 1e-5);
     // The pan axis points down: a positive angle turns clockwise seen from above.

@@ -11,6 +11,7 @@ mod inputs;
 mod ladder;
 mod modes;
 mod parking;
+mod paths;
 mod plans;
 mod properties;
 mod stops;

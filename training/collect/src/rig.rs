@@ -285,7 +285,8 @@ impl Rig {
     /// The tool at these joints, and the direction in which the jaws close.
     pub(crate) fn tool(&self, joints: &JointVec<Rad>) -> (Tool, f64) {
         let model = &self.station.arm.model;
-        let tool = tool_of(model, joints);
+        // The simulated arm's first joint is upright.
+        let tool = tool_of(model, joints).unwrap_or_default();
         let across = model.forward(joints).tool.rotation * Vector3::x();
         let tool = Tool {
             position: tool.position,

@@ -5,9 +5,11 @@
 
 use rand::{Rng, RngExt};
 use surehand::arm::ArmModel;
-use surehand::control::ik;
+use surehand::arm::geometry::ArmChain;
+use surehand::arm::tool::{pose_of, tool_of};
 use surehand::messages::ToolSetpoint;
 use surehand::units::{JointVec, Rad};
+use surehand_kinematics::{Limits, Model, Options, Solver, Task};
 
 use crate::disturbance::gauss;
 use crate::expert::TILT;
@@ -79,12 +81,11 @@ pub(crate) fn pose(
             let target = ToolSetpoint {
                 position,
                 tilt: TILT,
-                roll: surehand::arm::tool::tool_of(model, start).roll + 0.5 * gauss(rng),
+                roll: tool_of(model, start).unwrap_or_default().roll + 0.5 * gauss(rng),
                 gripper,
             };
-            let solution = ik::solve(model, &target, start);
-            if !near && solution.within(0.002, 0.05) {
-                joints = solution.joints;
+            if let Some(solved) = solve(model, &target, start).filter(|_| !near) {
+                joints = solved;
                 break;
             }
         }
@@ -93,4 +94,37 @@ pub(crate) fn pose(
         *last = Rad(gripper);
     }
     joints.iter().map(|angle| angle.0).collect()
+}
+
+/// The joints nearest to `start` that bring the simulated arm's tool to `target`, where they can.
+fn solve(model: &ArmModel, target: &ToolSetpoint, start: &JointVec<Rad>) -> Option<JointVec<Rad>> {
+    let ArmChain::Five(chain) = model.chain() else {
+        return None;
+    };
+    let limits = model.chain_limits();
+    let of = |number: fn(&surehand::arm::JointLimits) -> f64| {
+        let all: Vec<f64> = limits.iter().map(number).collect();
+        <[f64; 5]>::try_from(all).ok()
+    };
+    let arm = Model {
+        names: std::array::from_fn(|_| String::new()),
+        chain: *chain,
+        limits: Limits {
+            lower: of(|limits| limits.lower.0)?,
+            upper: of(|limits| limits.upper.0)?,
+            velocity: of(|limits| limits.velocity.0)?,
+        },
+    };
+    let options = Options {
+        starts: 0,
+        ..Options::default()
+    };
+    let solver = Solver::new(&arm, Task::Pose, options).ok()?;
+    let near: Vec<f64> = model.chain_of(start).iter().copied().collect();
+    let near = <[f64; 5]>::try_from(near).ok()?;
+    let answer = solver
+        .solve(&pose_of(model, target, false)?, Some(&near))
+        .ok()?;
+    let within = answer.residual.position < 0.002 && answer.residual.angle < 0.05;
+    within.then(|| model.with_chain(start, &answer.joints.into_iter().collect()))
 }

@@ -32,7 +32,7 @@ fn a_plan_is_followed_to_its_end_and_then_starved() {
 #[test]
 fn a_tool_plan_moves_the_tool_along_a_line() {
     let mut rig = Rig::started();
-    let from = crate::arm::tool::tool_of(&rig.core.config().model, &rig.command());
+    let from = crate::arm::tool::tool_of(&rig.core.config().model, &rig.command()).unwrap();
     let points = (0..=30).map(|index| ToolSetpoint {
         position: [
             from.position[0],
@@ -53,11 +53,11 @@ fn a_tool_plan_moves_the_tool_along_a_line() {
             step.cause,
             step.refused
         );
-        let tool = crate::arm::tool::tool_of(&rig.core.config().model, &rig.command());
+        let tool = crate::arm::tool::tool_of(&rig.core.config().model, &rig.command()).unwrap();
         assert!((tool.position[0] - from.position[0]).abs() < 1e-3);
         assert!((tool.position[2] - from.position[2]).abs() < 1e-3);
     }
-    let tool = crate::arm::tool::tool_of(&rig.core.config().model, &rig.command());
+    let tool = crate::arm::tool::tool_of(&rig.core.config().model, &rig.command()).unwrap();
     assert!((tool.position[1] - from.position[1] - 0.06).abs() < 5e-4);
 }
 
@@ -180,7 +180,7 @@ fn plans_that_do_not_fit_are_refused_whole() {
     ));
     assert!(matches!(
         refusal(|rig, plan| {
-            let tool = crate::arm::tool::tool_of(&rig.core.config().model, &rig.command());
+            let tool = crate::arm::tool::tool_of(&rig.core.config().model, &rig.command()).unwrap();
             let away = (0..9).map(|index| ToolSetpoint {
                 position: [
                     tool.position[0],
