@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Simulated hours within which a bug must be found.
-const HOURS: &str = "1.0";
+const HOURS: &str = "4.0";
 const SEED: &str = "11";
 
 /// What the core and the campaign are made of.
