@@ -332,7 +332,12 @@ impl Core {
             (Torque::On, Some(target)) => {
                 let around = Around::new(&self.config.model, &self.config.clearance)
                     .at_pace(self.monitor.ease());
-                Some(limiter.follow(&target, &measured, &around))
+                // Who was told to stand stands, while the push is taken off what blocked a joint.
+                let led = match self.mode {
+                    Mode::Stopping => self.blocked,
+                    _ => JointSet::all(target.len()),
+                };
+                Some(limiter.lead(led, &target, &measured, &around))
             }
             (Torque::On, None) if self.act == TorqueAct::Enable => Some(limiter.command()),
             (Torque::On, None) => Some(limiter.brake(&measured)),

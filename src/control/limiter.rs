@@ -22,7 +22,7 @@ mod profile;
 
 use crate::arm::JointLimits;
 use crate::control::clearance::{Room, Swing};
-use crate::units::{JointVec, Rad, RadPerSec};
+use crate::units::{JointSet, JointVec, Rad, RadPerSec};
 pub use around::Around;
 use around::Shape;
 use axis::Axis;
@@ -106,6 +106,18 @@ impl Limiter {
         measured: &JointVec<Measured>,
         around: &Around<'_>,
     ) -> JointCommand {
+        self.lead(JointSet::all(target.len()), target, measured, around)
+    }
+
+    /// As [`Limiter::follow`] for the joints of `led` alone: the others brake, and then stand where
+    /// they are, outside their limits too.
+    pub fn lead(
+        &mut self,
+        led: JointSet,
+        target: &JointVec<Rad>,
+        measured: &JointVec<Measured>,
+        around: &Around<'_>,
+    ) -> JointCommand {
         let usable =
             target.len() == self.joints.len() && target.iter().all(|rad| rad.0.is_finite());
         if !usable {
@@ -118,7 +130,7 @@ impl Limiter {
         };
         let before = *self;
         let most = self.joints.map(|axis| pace * axis.limits.velocity.0);
-        self.advance(target, measured, &most);
+        self.advance(led, target, measured, &most);
         let mut way = around.watched().map(|shape| self.stop_way(&shape));
         if let Some((shape, share)) = before.share(self, way.as_ref(), around) {
             let speeds = self.joints.iter().map(Axis::speed_to_come).enumerate();
@@ -131,7 +143,7 @@ impl Limiter {
             });
             let held = held.collect();
             *self = before;
-            self.advance(target, measured, &held);
+            self.advance(led, target, measured, &held);
             way = around.watched().map(|shape| self.stop_way(&shape));
         }
         let clear = way.is_none_or(|way| before.may_stop_along(&way, around));
@@ -147,6 +159,7 @@ impl Limiter {
     /// Takes every joint a tick on, at most at these speeds, rad/s.
     fn advance(
         &mut self,
+        led: JointSet,
         target: &JointVec<Rad>,
         measured: &JointVec<Measured>,
         most: &JointVec<f64>,
@@ -154,8 +167,12 @@ impl Limiter {
         let period = self.period;
         self.hemmed = false;
         let joints = self.joints.iter_mut().zip(target).zip(measured);
-        for (((axis, target), measured), most) in joints.zip(most) {
-            axis.follow(target.0, *measured, *most, period);
+        for (joint, (((axis, target), measured), most)) in joints.zip(most).enumerate() {
+            if led.contains(joint) {
+                axis.follow(target.0, *measured, *most, period);
+            } else {
+                axis.brake(*measured, period);
+            }
         }
     }
 
