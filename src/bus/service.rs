@@ -6,10 +6,15 @@
 
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::as_conversions)]
 
+mod reading;
+mod watchdogs;
+
+pub use reading::{Health, RawReading, Reading};
+pub use watchdogs::Watchdogs;
+
 use super::bringup::{Bus, Ready};
 use super::dynamixel::register as dynamixel;
 use super::dynamixel::status::ALERT;
-use super::feetech::register as feetech;
 use super::frames::ReplyFrames;
 use super::map::map;
 use super::register::{Block, RamRegister, Register, Torque};
@@ -17,157 +22,10 @@ use super::scan::Frames;
 use super::settings::ServoSettings;
 use super::transaction::{Answer, PortFault, WriteError};
 use crate::arm::Family;
-use crate::arm::calibration::{JointCalibration, OutsideRange, round};
+use crate::arm::calibration::OutsideRange;
 use crate::control::{JointCommand, JointReading, ReadFault};
 use crate::messages::BusErrors;
-use crate::units::{Celsius, Counts, JointSet, JointVec, MonoTime, Volts};
-
-/// How a servo's registers are to be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Reading {
-    /// Its family.
-    pub family: Family,
-    /// What its load register holds at the stall torque.
-    pub load_at_stall: i32,
-    /// What it said last, where supply and temperature are asked for in turn.
-    pub health: Option<Health>,
-}
-
-/// Supply and temperature of a servo.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Health {
-    /// Supply, 0.1 V.
-    pub voltage: i32,
-    /// Temperature, °C.
-    pub temperature: i32,
-}
-
-impl Health {
-    /// What an answer to a read of a Dynamixel's health says. Zeros are none: a servo that can
-    /// answer has a supply and a temperature.
-    #[must_use]
-    pub fn from_answer(answer: &Answer) -> Option<Health> {
-        let Answer::Data { bytes, .. } = answer else {
-            return None;
-        };
-        let get = |register| dynamixel::HEALTH.get(bytes.as_slice(), register);
-        let health = Health {
-            voltage: get(dynamixel::PRESENT_VOLTAGE)?,
-            temperature: get(dynamixel::PRESENT_TEMPERATURE)?,
-        };
-        (health != Health::default()).then_some(health)
-    }
-}
-
-impl Reading {
-    /// Of a servo of `family` whose model is not known.
-    #[must_use]
-    pub fn of(family: Family) -> Reading {
-        Reading {
-            family,
-            load_at_stall: 1000,
-            health: None,
-        }
-    }
-}
-
-/// One servo as read, in counts and the units of Feetech's registers.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum RawReading {
-    /// A checked reply.
-    Fresh {
-        /// Measured position.
-        position: Counts,
-        /// Measured velocity, counts/s.
-        velocity: i32,
-        /// Drive of the motor, 0.1 %.
-        load: i32,
-        /// Supply, 0.1 V.
-        voltage: i32,
-        /// Temperature, °C.
-        temperature: i32,
-        /// Error bits: those of a Feetech reply, or [`ALERT`] and a Dynamixel's hardware error.
-        errors: u8,
-    },
-    /// Nothing to be believed.
-    Missing(ReadFault),
-}
-
-impl Default for RawReading {
-    fn default() -> Self {
-        RawReading::Missing(ReadFault::Timeout)
-    }
-}
-
-impl RawReading {
-    /// What an answer to a read of what a tick reads says. A Feetech reply of zeros throughout is
-    /// none: a servo that can answer has a supply and a temperature. A Dynamixel's says nothing
-    /// before its health is known.
-    #[must_use]
-    pub fn from_answer(reading: Reading, answer: &Answer) -> RawReading {
-        let (errors, bytes) = match answer {
-            Answer::Data { errors, bytes } => (*errors, bytes.as_slice()),
-            Answer::Missing(fault) => return RawReading::Missing(*fault),
-        };
-        match reading.family {
-            Family::Feetech => {
-                RawReading::feetech(errors, bytes).filter(|_| bytes.iter().any(|byte| *byte != 0))
-            }
-            Family::Dynamixel => RawReading::dynamixel(reading, errors, bytes),
-        }
-        .unwrap_or(RawReading::Missing(ReadFault::Corrupt))
-    }
-
-    fn feetech(errors: u8, bytes: &[u8]) -> Option<RawReading> {
-        let get = |register| feetech::PRESENT.get(bytes, register);
-        Some(RawReading::Fresh {
-            position: Counts(get(feetech::PRESENT_POSITION)?),
-            velocity: get(feetech::PRESENT_VELOCITY)?,
-            load: get(feetech::PRESENT_LOAD)?,
-            voltage: get(feetech::PRESENT_VOLTAGE)?,
-            temperature: get(feetech::PRESENT_TEMPERATURE)?,
-            errors,
-        })
-    }
-
-    fn dynamixel(reading: Reading, errors: u8, bytes: &[u8]) -> Option<RawReading> {
-        let get = |register| dynamixel::PRESENT.get(bytes, register);
-        let health = reading.health?;
-        let velocity = f64::from(get(dynamixel::PRESENT_VELOCITY)?) * dynamixel::VELOCITY_UNIT;
-        let load = get(dynamixel::PRESENT_LOAD)?.saturating_mul(1000);
-        Some(RawReading::Fresh {
-            position: Counts(get(dynamixel::PRESENT_POSITION)?),
-            velocity: round(velocity)?,
-            load: load.checked_div(reading.load_at_stall)?,
-            voltage: health.voltage,
-            temperature: health.temperature,
-            errors: errors & ALERT,
-        })
-    }
-
-    /// The reading in the joint's units.
-    #[must_use]
-    pub fn in_joint_units(&self, joint: &JointCalibration) -> JointReading {
-        match *self {
-            RawReading::Fresh {
-                position,
-                velocity,
-                load,
-                voltage,
-                temperature,
-                errors,
-            } => JointReading::Fresh {
-                position: joint.angle(position),
-                velocity: joint.velocity(velocity),
-                load: f64::from(load) / 1000.0,
-                voltage: Volts(f64::from(voltage) / 10.0),
-                temperature: Celsius(f64::from(temperature)),
-                errors,
-            },
-            RawReading::Missing(fault) => JointReading::Missing(fault),
-        }
-    }
-}
+use crate::units::{JointVec, MonoTime};
 
 /// Why no goal was written to any servo.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -219,15 +77,6 @@ pub enum HeldGoal {
     AsWritten,
     /// Another one: it has not taken the last.
     Other,
-}
-
-/// What bus watchdogs say; one that could not be asked is in neither.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Watchdogs {
-    /// They have tripped.
-    pub tripped: JointSet,
-    /// They have not.
-    pub well: JointSet,
 }
 
 /// Why torque was not switched on, or settings were not taken.
@@ -454,84 +303,6 @@ impl Bus<Ready> {
     pub fn fence(&mut self, deadline: MonoTime) -> Result<(), WriteError> {
         for (register, values) in self.fence_values() {
             self.write_all(register, &values, deadline)?;
-        }
-        Ok(())
-    }
-
-    /// The bus watchdogs and what they are set to, where there are any.
-    fn watchdogs(&self) -> Option<(RamRegister, JointVec<i32>)> {
-        let register = map(self.family()).watchdog?;
-        let settings = self.state().settings.iter();
-        Some((register, settings.map(ServoSettings::watchdog).collect()))
-    }
-
-    /// Joints whose bus watchdog is in use.
-    #[must_use]
-    pub fn watched(&self) -> JointSet {
-        let mut watched = JointSet::default();
-        for (joint, settings) in self.state().settings.iter().enumerate() {
-            if settings.watchdog() > 0 {
-                watched.insert(joint);
-            }
-        }
-        watched
-    }
-
-    /// What the bus watchdogs of `joints` say.
-    pub fn ask_watchdogs(&mut self, joints: JointSet, deadline: MonoTime) -> Watchdogs {
-        let all = *self.ids();
-        let ids: JointVec<u8> = joints.iter().filter_map(|joint| all.get(joint)).collect();
-        let mut said = Watchdogs::default();
-        if ids.is_empty() {
-            return said;
-        }
-        let block = Block::of(dynamixel::BUS_WATCHDOG);
-        let answers = self.line().sync_read(&ids, block, deadline);
-        for (joint, answer) in joints.iter().zip(&answers) {
-            let Answer::Data { bytes, .. } = answer else {
-                continue;
-            };
-            match block.get(bytes.as_slice(), dynamixel::BUS_WATCHDOG) {
-                Some(dynamixel::TRIPPED) => said.tripped.insert(joint),
-                Some(_) => said.well.insert(joint),
-                None => {}
-            }
-        }
-        said
-    }
-
-    /// Sets right the bus watchdogs of `joints`, which have tripped: off, then the torque limit and
-    /// the goal of `command`, then on again. For an arm that stands, within a tick; ask
-    /// [`Bus::ask_watchdogs`] again after it.
-    ///
-    /// # Errors
-    /// As [`Bus::write_goals`].
-    pub fn clear_watchdogs(
-        &mut self,
-        joints: JointSet,
-        command: &JointCommand,
-        deadline: MonoTime,
-    ) -> Result<(), GoalError> {
-        let Some((watchdog, set)) = self.watchdogs() else {
-            return Ok(());
-        };
-        let goals = self.goals(command)?;
-        let map = map(self.family());
-        let torque: JointVec<i32> =
-            (self.state().settings.iter().map(ServoSettings::torque)).collect();
-        // A goal is written only where torque is meant to be on.
-        let goals = (self.state().torque == Torque::On).then_some(goals);
-        let steps = [
-            Some((watchdog, set.map(|_| 0))),
-            Some((map.torque, torque)),
-            goals.map(|goals| (map.goal_position, goals)),
-            Some((watchdog, set)),
-        ];
-        let ids = *self.ids();
-        for (register, values) in steps.into_iter().flatten() {
-            let of = |joint| ids.get(joint).zip(values.get(joint));
-            let pairs = joints.iter().filter_map(of);
-            self.line().write_each(register, pairs, deadline)?;
         }
         Ok(())
     }

@@ -8,10 +8,10 @@
 
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::as_conversions)]
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -25,9 +25,11 @@ use crate::messages::BusErrors;
 use crate::units::{JointVec, MAX_JOINTS, MonoTime};
 
 mod answer;
+mod descriptor;
 
 use answer::Collection;
 pub use answer::{Answer, Bytes, MAX_BLOCK};
+use descriptor::{push, wait};
 
 /// How many reads of the scanner's size a drain makes before it leaves a flood to the scanner.
 const MAX_DRAIN_READS: u32 = 16;
@@ -463,44 +465,6 @@ impl Line {
 
     fn wait(&self, events: PollFlags, deadline: MonoTime) -> Result<bool, PortFault> {
         wait(self.fd.as_fd(), events, deadline)
-    }
-}
-
-/// Writes `bytes` until `deadline`; says how many went out.
-fn push(fd: BorrowedFd<'_>, bytes: &[u8], deadline: MonoTime) -> (usize, Result<(), PortFault>) {
-    let mut sent = 0;
-    while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
-        match rustix::io::write(fd, rest) {
-            Ok(count) if count > 0 => sent += count,
-            Ok(_) | Err(Errno::AGAIN) => match wait(fd, PollFlags::OUT, deadline) {
-                Ok(true) => {}
-                Ok(false) => return (sent, Err(PortFault::Stuck)),
-                Err(fault) => return (sent, Err(fault)),
-            },
-            Err(Errno::INTR) => {}
-            Err(errno) => return (sent, Err(PortFault::Os(errno))),
-        }
-    }
-    (sent, Ok(()))
-}
-
-/// Whether the descriptor became ready before `deadline`. Blocks in `ppoll`: polling without
-/// blocking would keep the kernel's own tty work from running under a real-time priority.
-fn wait(fd: BorrowedFd<'_>, events: PollFlags, deadline: MonoTime) -> Result<bool, PortFault> {
-    loop {
-        let left = deadline.since(monotonic_now());
-        if left == 0 {
-            return Ok(false);
-        }
-        let timeout = Timespec {
-            tv_sec: i64::try_from(left / 1_000_000_000).unwrap_or(i64::MAX),
-            tv_nsec: i64::try_from(left % 1_000_000_000).unwrap_or(0),
-        };
-        match poll(&mut [PollFd::from_borrowed_fd(fd, events)], Some(&timeout)) {
-            Ok(ready) => return Ok(ready > 0),
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(PortFault::Os(errno)),
-        }
     }
 }
 

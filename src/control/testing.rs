@@ -13,11 +13,16 @@ use crate::units::{Celsius, JointVec, MonoTime, Rad, RadPerSec, RadPerSec2, RadP
 
 /// The SO-101 with moderate limits.
 pub(crate) fn so101() -> ArmModel {
+    so101_with("base", &so101::NAMES)
+}
+
+/// These joints of the SO-101, of which the last is the gripper, on its link `base`.
+pub(crate) fn so101_with(base: &str, names: &[&str]) -> ArmModel {
     let spec = ArmSpec {
-        joints: so101::NAMES
-            .into_iter()
+        joints: names
+            .iter()
             .map(|name| JointSpec {
-                name: name.into(),
+                name: (*name).into(),
                 velocity: RadPerSec(3.0),
                 acceleration: RadPerSec2(15.0),
                 jerk: RadPerSec3(1500.0),
@@ -26,7 +31,7 @@ pub(crate) fn so101() -> ArmModel {
             })
             .collect(),
         gripper: Some("gripper".into()),
-        base_link: "base".into(),
+        base_link: base.into(),
         tool_link: "grasp_frame".into(),
     };
     let text = include_str!("../../urdf/so101.urdf");

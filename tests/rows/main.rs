@@ -18,6 +18,7 @@ mod processes;
 mod promises;
 mod records;
 mod registry;
+mod row;
 mod strike;
 mod struck;
 mod watchdog;

@@ -4,10 +4,10 @@ use nalgebra::{UnitQuaternion, Vector3};
 use surehand_kinematics::Frame;
 
 use super::*;
-use crate::arm::{ArmModel, ArmSpec, JointSpec, Space};
+use crate::arm::{ArmModel, Space};
 use crate::control::Clearance;
+use crate::control::testing::so101_with;
 use crate::messages::{Plan, ToolPose};
-use crate::units::{RadPerSec, RadPerSec2, RadPerSec3};
 
 /// A pose waypoint.
 fn waypoint(pose: &Frame) -> ToolPose {
@@ -236,24 +236,7 @@ fn lying() -> ArmModel {
         "wrist_roll",
         "gripper",
     ];
-    let spec = ArmSpec {
-        joints: names
-            .into_iter()
-            .map(|name| JointSpec {
-                name: name.into(),
-                velocity: RadPerSec(3.0),
-                acceleration: RadPerSec2(15.0),
-                jerk: RadPerSec3(1500.0),
-                lower: None,
-                upper: None,
-            })
-            .collect(),
-        gripper: Some("gripper".into()),
-        base_link: "shoulder".into(),
-        tool_link: "grasp_frame".into(),
-    };
-    let text = include_str!("../../../../urdf/so101.urdf");
-    ArmModel::parse("so101.urdf", text, &spec).unwrap()
+    so101_with("shoulder", &names)
 }
 
 #[test]
