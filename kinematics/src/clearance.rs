@@ -159,7 +159,35 @@ impl<const N: usize> Clearance<N> {
         obstacles: &[Obstacle],
         nearest: f64,
     ) -> Result<Clearance<N>, ClearanceError> {
-        check(model.chain.joints(), shapes, obstacles, nearest)?;
+        check(model.chain.joints(), shapes, obstacles)?;
+        let what = "the distance that pairs have to come within";
+        check_distance(what, nearest)?;
+        let mut clearance = Clearance::of(model, shapes, obstacles);
+        clearance.choose(model, nearest);
+        clearance.measure_levers(model);
+        Ok(clearance)
+    }
+
+    /// As [`Clearance::new`] with the pairs chosen by the caller: nothing is tried, so that it takes no
+    /// time. A pair of something that is not there is never near.
+    ///
+    /// # Errors
+    /// A capsule or an obstacle that is none, a body that is not there.
+    pub fn watching(
+        model: &Model<N>,
+        shapes: &Shapes,
+        obstacles: &[Obstacle],
+        pairs: &[Pair],
+    ) -> Result<Clearance<N>, ClearanceError> {
+        check(model.chain.joints(), shapes, obstacles)?;
+        let mut clearance = Clearance::of(model, shapes, obstacles);
+        clearance.pairs = pairs.to_vec();
+        clearance.measure_levers(model);
+        Ok(clearance)
+    }
+
+    /// With no pairs yet.
+    fn of(model: &Model<N>, shapes: &Shapes, obstacles: &[Obstacle]) -> Clearance<N> {
         let places = model.chain.places(&[0.0; N]);
         let parts = shapes.capsules().iter().map(|(body, capsule)| {
             let frame = body.checked_sub(1).and_then(|it| places.frames().get(it));
@@ -170,7 +198,7 @@ impl<const N: usize> Clearance<N> {
                 capsule,
             }
         });
-        let mut clearance = Clearance {
+        Clearance {
             chain: model.chain,
             parts: parts.collect(),
             obstacles: obstacles.to_vec(),
@@ -178,16 +206,17 @@ impl<const N: usize> Clearance<N> {
             left_out: Vec::new(),
             levers: [0.0; N],
             pair_levers: Vec::new(),
-        };
-        clearance.choose(model, nearest);
-        for pair in &clearance.pairs {
-            let of_pair = pairs::levers(model, &clearance.parts, *pair);
-            for (lever, of_pair) in clearance.levers.iter_mut().zip(&of_pair) {
+        }
+    }
+
+    fn measure_levers(&mut self, model: &Model<N>) {
+        for pair in &self.pairs {
+            let of_pair = pairs::levers(model, &self.parts, *pair);
+            for (lever, of_pair) in self.levers.iter_mut().zip(&of_pair) {
                 *lever = lever.max(*of_pair);
             }
-            clearance.pair_levers.push(of_pair);
+            self.pair_levers.push(of_pair);
         }
-        Ok(clearance)
     }
 
     /// What is watched.
@@ -362,12 +391,7 @@ fn across(one: &Vector3<f64>, other: &Vector3<f64>) -> Vector3<f64> {
     sound.unwrap_or_else(Vector3::z)
 }
 
-fn check(
-    joints: usize,
-    shapes: &Shapes,
-    obstacles: &[Obstacle],
-    nearest: f64,
-) -> Result<(), ClearanceError> {
+fn check(joints: usize, shapes: &Shapes, obstacles: &[Obstacle]) -> Result<(), ClearanceError> {
     let given = shapes.capsules().len();
     if given > MAX_CAPSULES {
         return Err(ClearanceError::TooMany { given });
@@ -398,8 +422,7 @@ fn check(
             return Err(ClearanceError::Obstacle { obstacle });
         }
     }
-    let what = "the distance that pairs have to come within";
-    check_distance(what, nearest)
+    Ok(())
 }
 
 pub(crate) fn check_distance(what: &'static str, metres: f64) -> Result<(), ClearanceError> {

@@ -101,6 +101,7 @@ pub struct Follower<const N: usize> {
     share: f64,
     keep: Option<KeepAway<N>>,
     seen: Option<Seen<N>>,
+    hurry: f64,
 }
 
 impl<const N: usize> Follower<N> {
@@ -154,6 +155,7 @@ impl<const N: usize> Follower<N> {
             share: 0.0,
             keep: None,
             seen: None,
+            hurry: 1.0,
         };
         follower.reset(start, [0.0; N])?;
         Ok(follower)
@@ -192,6 +194,15 @@ impl<const N: usize> Follower<N> {
         self.begin(self.along);
     }
 
+    /// A path may be gone along at up to `hurry` times its speed, 1 or more and 1 unless set: what is
+    /// asked for in [`Follower::follow`] goes up to here. Another number changes nothing.
+    pub fn set_hurry(&mut self, hurry: f64) {
+        if hurry >= 1.0 && hurry.is_finite() {
+            self.hurry = hurry;
+            self.begin(self.along);
+        }
+    }
+
     /// Keeps `clearance` from now on: in [`Follower::track`] and [`Follower::jog`] the arm slows down
     /// towards whatever is near and slides along it, in [`Follower::follow`] it slows down on the path;
     /// at `margin` metres it stops. Within the last millimetre of the margin, or its last fifth, it may
@@ -208,6 +219,14 @@ impl<const N: usize> Follower<N> {
         self.keep = Some(KeepAway::new(clearance, margin, &self.bounds)?);
         self.forget();
         Ok(())
+    }
+
+    /// How much is left above the margin of the nearest distance with the joints at `q`, metres, or
+    /// `most` where it is more; `None` where nothing is kept away from.
+    #[must_use]
+    pub fn left(&self, q: &[f64; N], most: f64) -> Option<f64> {
+        let keep = self.keep.as_ref()?;
+        Some(keep.left(q, most))
     }
 
     /// Keeps away from nothing any more.
@@ -276,8 +295,8 @@ impl<const N: usize> Follower<N> {
         self.answer(if level { 1.0 } else { 0.0 }, course)
     }
 
-    /// A tick along `path`, at most the share `pace` (0 to 1) of its speed; 0 brings the tool to
-    /// rest on it. First the arm goes to where the path begins.
+    /// A tick along `path`, at most the share `pace` (0 to 1, or to that of
+    /// [`Follower::set_hurry`]) of its speed; 0 brings the tool to rest on it. First the arm goes to where the path begins.
     ///
     /// The path is looked at ahead of the arm: another one begins with [`Follower::begin`].
     pub fn follow(&mut self, path: &impl Path, pace: f64) -> Step<N> {
@@ -312,9 +331,10 @@ impl<const N: usize> Follower<N> {
             pull: PULL,
             posture: &self.posture,
             keep: self.keep.as_ref(),
+            hurry: self.hurry,
         };
         self.horizon.look(&ground, path);
-        self.advance(pace.clamp(0.0, 1.0))
+        self.advance(pace.clamp(0.0, self.hurry))
     }
 
     fn ground(&self) -> Ground<'_, N> {
@@ -325,6 +345,7 @@ impl<const N: usize> Follower<N> {
             pull: PULL,
             posture: &self.posture,
             keep: self.keep.as_ref(),
+            hurry: self.hurry,
         }
     }
 

@@ -225,6 +225,30 @@ impl Rows {
         }
     }
 
+    /// What a motion of the tool has to be multiplied by for its share along weighted `error`.
+    pub(crate) fn pull(&self, error: &[f64; 6], target: &Frame) -> [f64; 6] {
+        let [x, y, z, a, b, c] = *error;
+        let s = self.scale;
+        match &self.task {
+            Task::Pose | Task::Position | Task::PositionAndAxis { .. } => {
+                [x * s, y * s, z * s, a, b, c]
+            }
+            Task::Weighted {
+                linear,
+                angular,
+                axes,
+            } => {
+                let back = |vector: [f64; 3]| match axes {
+                    Axes::Base => vector,
+                    Axes::Tool => (target.rotation * Vector3::from(vector)).into(),
+                };
+                let [x, y, z] = back([x * linear[0] * s, y * linear[1] * s, z * linear[2] * s]);
+                let [a, b, c] = back([a * angular[0], b * angular[1], c * angular[2]]);
+                [x, y, z, a, b, c]
+            }
+        }
+    }
+
     /// The problem at a configuration with the given forward kinematics.
     #[inline(always)]
     pub(crate) fn at<const N: usize>(&self, now: &Linearised<N>, target: &Frame) -> Local<N> {

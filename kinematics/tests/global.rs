@@ -47,6 +47,78 @@ fn every_reachable_pose_is_solved_inside_the_limits() {
     solves_all(&robots::wild(), 3000, options);
 }
 
+/// What is drawn from these states was not found within the evaluations once: Panda's elbow is
+/// stretched there to the fold, or a joint at its limit leaves a short piece of what a pose allows.
+const HARD_FOR_PANDA: [u64; 27] = [
+    0x81d0_7a6a_7f7f_3d82,
+    0x3d29_b0f3_20e0_3752,
+    0x1997_c3a6_695c_ecca,
+    0x3d71_4bd9_e6a7_fc2c,
+    0x0fe0_5e9f_767c_1e5b,
+    0xdec7_f679_8053_3dfc,
+    0x35a6_464a_a188_fcb4,
+    0x238f_2dcf_0681_cbf8,
+    0x750f_bf4a_1448_9f4f,
+    0xf8c5_06d8_eb4b_89df,
+    0x7fa4_7bf3_d1fe_8285,
+    0x89e0_2326_dc39_94a0,
+    0xe6ec_afde_209d_2058,
+    0x299e_aa0c_4bd6_1072,
+    0x72ec_9a39_5c36_e12d,
+    0xd172_206d_7d04_f3d7,
+    0xdbe0_bee5_3e88_87e1,
+    0x40ee_6e10_dada_3849,
+    0x6009_37a4_aefd_5f98,
+    0xadf3_fcb6_69e0_599b,
+    0xde6a_03d7_d7cb_128d,
+    0xabfc_a62b_82a3_b205,
+    0xba85_1afc_b13a_74d0,
+    0x635b_6562_3c7b_1763,
+    0xc8d2_2c29_682a_0189,
+    0x0712_1122_17af_f16a,
+    0x16ae_9fbd_5626_24c6,
+];
+
+/// The same for arms of six joints drawn at random: the state that the arm is drawn from, and that of
+/// its joints. A solution lies close to a fold, or to where two of them meet.
+const HARD_FOR_SIX: [(u64, u64); 12] = [
+    (0x0a1a_7fe8_b7ad_718d, 0x9746_e98e_1e4d_bd03),
+    (0x50a3_f344_6def_da15, 0x5202_7298_6c41_6ebb),
+    (0x50a3_f344_6def_da15, 0x8bd8_2486_b185_e3b7),
+    (0x1220_26ab_c85b_8a6e, 0xc71e_a160_cbd5_897e),
+    (0x1220_26ab_c85b_8a6e, 0xd5a0_e4ad_f7f6_58d2),
+    (0xd39c_5a13_22c7_3ac7, 0xcad4_39d7_d953_463f),
+    (0xa738_b426_458e_745f, 0x21b0_57d1_bdba_4709),
+    (0xa738_b426_458e_745f, 0x1c02_7a99_661c_6d7f),
+    (0x68b4_e78d_9ffa_24b8, 0x557c_a76b_0217_f572),
+    (0x66a0_0e67_f8fa_cd3b, 0xfa55_4bd9_c92e_5d93),
+    (0x648b_3542_51fb_75be, 0x84b2_450c_617a_fb32),
+    (0xb52f_2886_bfeb_4ea4, 0x96a6_12fd_aa14_3f1a),
+];
+
+/// The joints drawn from `state` are found again by where they put the tool.
+fn solves<const N: usize>(model: &Model<N>, solver: &Solver<N>, state: u64) {
+    let mut drawn = state;
+    let joints = robots::draw(model, &mut drawn);
+    let target = model.chain.pose(&joints);
+    let answer = solver.solve(&target, None).unwrap();
+    assert_eq!(answer.unreached, None, "{state:#x}: {joints:?}, {answer:?}");
+    assert!(model.limits.hold(&answer.joints, 0.0));
+}
+
+#[test]
+fn poses_at_a_fold_and_in_the_corners_of_the_limits_are_solved() {
+    let model = robots::panda();
+    let panda = solver(&model, Task::Pose);
+    for state in HARD_FOR_PANDA {
+        solves(&model, &panda, state);
+    }
+    for (arm, state) in HARD_FOR_SIX {
+        let model = robots::random::<6>(&mut { arm }, &[]);
+        solves(&model, &solver(&model, Task::Pose), state);
+    }
+}
+
 /// Arms of `N` joints placed at random, of which `sliding` slide.
 fn solves_random_arms<const N: usize>(sliding: &[usize]) {
     let mut state = 12;

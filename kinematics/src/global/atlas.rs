@@ -25,8 +25,9 @@ const BEYOND: f64 = 0.05;
 /// Most starting points for one inner joint; for several, as many for each of the others'.
 const PER_JOINT: usize = 64;
 
-/// How many entries are drawn together, of which the nearest is tried.
-const HANDFUL: usize = 32;
+/// How many entries are drawn together, of which the nearest is tried: a look at one costs a thousandth
+/// of an evaluation of the chain, and a start from far away is seldom of use.
+const HANDFUL: usize = 1024;
 
 /// Most entries of a cell that are looked at; they are in no order, so any part of them is even.
 const LOOKED_AT: u32 = 64;
@@ -328,22 +329,17 @@ impl<const N: usize> Atlas<N> {
         u32::try_from(self.keys.len() / HANDFUL + 1).unwrap_or(u32::MAX)
     }
 
-    /// A handful of entries from anywhere, others in each `round`.
+    /// A handful of entries from anywhere, others in each `round`: cells lie in no order.
     pub(super) fn draw(&self, seen: &Seen, round: u32, gathered: &mut Gathered) {
-        // Steps by the golden ratio of their number come everywhere.
-        let len = self.keys.len();
-        let step = len / 1000 * 618 + 1;
-        let mut at = usize::try_from(round).unwrap_or(0) * HANDFUL % len.max(1) * step % len.max(1);
-        for _ in 0..HANDFUL {
-            at = (at + step) % len.max(1);
-            let Some(key) = self.keys.get(at) else {
-                return;
-            };
-            let entry = u32::try_from(at).unwrap_or(0);
-            gathered.add(Candidate {
-                distance: distance(key, &seen.key),
-                entry,
-            });
+        let from = usize::try_from(round).unwrap_or(0) * HANDFUL;
+        let to = (from + HANDFUL).min(self.keys.len());
+        let Some(keys) = self.keys.get(from..to) else {
+            return;
+        };
+        for (entry, key) in (from..to).zip(keys) {
+            let distance = distance(key, &seen.key);
+            let entry = u32::try_from(entry).unwrap_or(0);
+            gathered.add(Candidate { distance, entry });
         }
     }
 

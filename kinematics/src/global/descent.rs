@@ -1,7 +1,8 @@
 //! From a starting point downhill to joints that achieve a task, inside the limits.
 //!
 //! Owns the Levenberg–Marquardt step: normal equations of fixed size, damping by the squared error,
-//! limits as an active set, steps capped. Never chooses where to start.
+//! limits as an active set, steps capped. What is nearest where that leads astray is `settle`'s. Never
+//! chooses where to start.
 //!
 //! Real time: no allocation, and never more evaluations of the chain than the budget holds.
 
@@ -9,6 +10,8 @@
     clippy::needless_range_loop,
     reason = "matrices are written by their indices, as in the formulas"
 )]
+
+mod settle;
 
 use crate::chain::{Chain, Linearised, Motion};
 use crate::frame::Frame;
@@ -194,63 +197,6 @@ impl<const N: usize> Problem<'_, N> {
                 .min(self.upper[i]);
         }
         (next, held)
-    }
-
-    /// The joints that come nearest, with position before orientation as the rows weigh them, from
-    /// `start`: damped steps, each taken only if it helps, until one gains less than the `worthwhile`
-    /// share of the cost.
-    pub(super) fn settle(
-        &self,
-        start: [f64; N],
-        worthwhile: f64,
-        budget: &mut Budget,
-    ) -> Option<Ended<N>> {
-        if !budget.spend() {
-            return None;
-        }
-        let mut joints = start;
-        let mut now = self.chain.linearise(&joints);
-        let mut local = self.rows.at(&now, self.target);
-        let mut damping = local.cost.min(1e-3);
-        let mut held = [false; N];
-        let mut settled = false;
-        let mut refused = false;
-        while !settled && !local.residual.within(&self.tolerance) && budget.spend() {
-            let (next, holding) = self.step(&joints, &now, &local, damping * self.measure(&local));
-            held = holding;
-            let then = self.chain.linearise(&next);
-            let ahead = self.rows.at(&then, self.target);
-            if ahead.cost < local.cost {
-                let gain = (local.cost - ahead.cost) / local.cost;
-                settled = gain < worthwhile;
-                joints = next;
-                local = ahead;
-                now = then;
-                damping = (damping * if refused { 0.5 } else { 0.1 }).max(1e-9);
-                refused = false;
-            } else {
-                let mut moved = 0.0_f64;
-                for i in 0..N {
-                    moved = moved.max((next[i] - joints[i]).abs());
-                }
-                damping *= if refused { 10.0 } else { 4.0 };
-                refused = true;
-                settled = moved < 1e-9 || damping > 1e9;
-            }
-        }
-        Some(Ended {
-            joints,
-            residual: local.residual,
-            cost: local.cost,
-            settled,
-            held,
-        })
-    }
-
-    /// The mean of the normal equations' diagonal: what damping is to be compared with.
-    fn measure(&self, local: &Local<N>) -> f64 {
-        let squares = local.columns.iter().flatten().map(|row| row * row);
-        squares.sum::<f64>() / f64::from(u32::try_from(N).unwrap_or(1))
     }
 
     /// Largest difference of two configurations, radians, sliding joints by their comparable length.

@@ -5,6 +5,7 @@
 //! Real time: nothing here allocates, and every loop ends with the budget.
 
 mod effort;
+mod stalled;
 
 use std::f64::consts::TAU;
 
@@ -15,11 +16,12 @@ use super::{Answer, Solver, Unreached};
 use crate::chain::Motion;
 use crate::frame::Frame;
 use crate::model::Limits;
+use stalled::Stalled;
 
 /// How many of the descents that stalled are remembered.
-const NEAREST: usize = 8;
+const NEAREST: usize = 16;
 /// Azimuths that are tried where it means little.
-const AROUND: u32 = 24;
+const AROUND: u32 = 8;
 /// How often starting points from anywhere are drawn, once those nearby are used up.
 const ROUNDS: u32 = 400;
 /// Most turns that an endless joint is said to have made: beyond, its angle loses digits.
@@ -34,14 +36,11 @@ const ENOUGH: f64 = 0.25;
 const KNOWN: usize = 64;
 /// How many of those that came nearest by position.
 const FOREMOST: usize = 6;
-/// How near two of them are the same, radians.
-const SAME: f64 = 0.2;
-/// Evaluations for each of them, when it is gone on from.
-const GOING_ON: u32 = 40;
-/// The share of the cost that a step of it has to gain.
-const WORTHWHILE: f64 = 0.02;
+/// The cost below which one is gone on from before starting points farther off are tried, and how many.
+const PROMISING: f64 = 1e-4;
+const AT_FIRST: usize = 2;
 /// Evaluations kept for the best effort, of 8.
-const KEPT_EIGHTHS: u32 = 2;
+const KEPT_EIGHTHS: u32 = 1;
 /// The same for an arm that cannot take every pose.
 const KEPT_EIGHTHS_BOUND: u32 = 4;
 
@@ -54,7 +53,7 @@ pub(super) struct Search<'a, const N: usize> {
     /// The solution nearest to the reference, and how near.
     solved: Option<(Ended<N>, f64)>,
     /// Where no solution was found yet: what came nearest to one, nearest first.
-    nearest: [Option<Ended<N>>; NEAREST],
+    nearest: [Option<Stalled<N>>; NEAREST],
     /// The same by the position first.
     foremost: [Option<Ended<N>>; FOREMOST],
     /// How many more solutions to look for.
@@ -130,6 +129,10 @@ impl<'a, const N: usize> Search<'a, N> {
             if self.done(kept) {
                 return;
             }
+            self.go_on(kept, AT_FIRST, PROMISING);
+            gathered = Gathered::none();
+            atlas.gather_around(&seen, &mut gathered);
+            self.try_all(atlas, &seen, &mut gathered, kept, 16);
             let near_axis = atlas.is_near_axis(&seen);
             if near_axis {
                 for step in 1..AROUND {
@@ -140,15 +143,14 @@ impl<'a, const N: usize> Search<'a, N> {
                     self.try_all(atlas, &seen, &mut gathered, kept, 2);
                 }
             }
-            gathered = Gathered::none();
-            atlas.gather_around(&seen, &mut gathered);
-            self.try_all(atlas, &seen, &mut gathered, kept, 16);
-            self.go_on(kept);
+            self.go_on(kept, NEAREST, f64::INFINITY);
             self.take_stalled();
+            let mut sequence = Sequence::<N>::new(self.solver.options.seed, N);
             for round in 0..atlas.rounds().min(ROUNDS) {
                 if self.done(kept) {
                     return;
                 }
+                self.look_beside(round, &mut sequence);
                 gathered = Gathered::none();
                 let seen = if near_axis {
                     // Steps by the golden ratio come everywhere.
@@ -159,6 +161,7 @@ impl<'a, const N: usize> Search<'a, N> {
                 };
                 atlas.draw(&seen, round, &mut gathered);
                 self.try_all(atlas, &seen, &mut gathered, kept, 1);
+                self.go_on(kept, 1, PROMISING);
             }
         }
         let mut sequence = Sequence::<N>::new(self.solver.options.seed, N);
@@ -173,10 +176,10 @@ impl<'a, const N: usize> Search<'a, N> {
     fn take_stalled(&mut self) {
         for i in 0..NEAREST {
             if self.solved.is_none()
-                && let Some(nearest) = self.nearest[i]
-                && nearest.residual.within(&self.solver.options.tolerance)
+                && let Some(Stalled { ended, .. }) = self.nearest[i]
+                && ended.residual.within(&self.solver.options.tolerance)
             {
-                self.found(nearest);
+                self.found(ended);
             }
         }
     }
@@ -282,50 +285,14 @@ impl<'a, const N: usize> Search<'a, N> {
 
     /// Keeps a descent that stalled among the nearest, and among the foremost.
     fn remember(&mut self, ended: Ended<N>) {
-        // One of each valley: several would keep others out.
-        let problem = &self.problem;
-        let same = |kept: &Ended<N>| problem.distance(&kept.joints, &ended.joints) < SAME;
-        match self.nearest.iter_mut().flatten().find(|kept| same(kept)) {
-            Some(kept) if ended.cost < kept.cost => {
-                *kept = ended;
-                self.nearest.sort_unstable_by(|a, b| {
-                    let cost = |it: &Option<Ended<N>>| it.map_or(f64::INFINITY, |it| it.cost);
-                    cost(a).total_cmp(&cost(b))
-                });
-            }
-            Some(_) => {}
-            None => keep(&mut self.nearest, ended, |ended| ended.cost),
-        }
+        self.remember_nearest(Stalled {
+            ended,
+            is_last: false,
+        });
         let length = self.problem.length;
         keep(&mut self.foremost, ended, |ended| {
             ended.position_first(length)
         });
-    }
-
-    /// Goes on from the nearest with damped steps, for where Newton's lead astray: at the border of
-    /// what is reachable, in the corners of the limits.
-    fn go_on(&mut self, kept: u32) {
-        for i in 0..NEAREST {
-            if self.done(kept) {
-                return;
-            }
-            let Some(nearest) = self.nearest[i] else {
-                return;
-            };
-            let mut budget = Budget {
-                left: GOING_ON.min(self.budget.left - kept),
-            };
-            let given = budget.left;
-            let ended = self.problem.settle(nearest.joints, WORTHWHILE, &mut budget);
-            self.budget.left -= given - budget.left;
-            if let Some(ended) = ended
-                && ended.residual.within(&self.problem.tolerance)
-            {
-                self.found(ended);
-            } else if let Some(ended) = ended {
-                self.nearest[i] = Some(ended);
-            }
-        }
     }
 
     fn found(&mut self, ended: Ended<N>) {
@@ -406,11 +373,7 @@ impl<'a, const N: usize> Search<'a, N> {
 }
 
 /// Keeps the least of what there was and `ended`, least first.
-fn keep<const N: usize, const M: usize>(
-    slots: &mut [Option<Ended<N>>; M],
-    ended: Ended<N>,
-    measure: impl Fn(&Ended<N>) -> f64,
-) {
+fn keep<T, const M: usize>(slots: &mut [Option<T>; M], ended: T, measure: impl Fn(&T) -> f64) {
     let mut ended = ended;
     for slot in slots {
         match slot {

@@ -91,6 +91,8 @@ pub(crate) struct Ground<'a, const N: usize> {
     pub(crate) pull: f64,
     pub(crate) posture: &'a [f64; N],
     pub(crate) keep: Option<&'a KeepAway<N>>,
+    /// The largest share of the path's speed.
+    pub(crate) hurry: f64,
 }
 
 impl<const N: usize> Horizon<N> {
@@ -167,7 +169,7 @@ impl<const N: usize> Horizon<N> {
         let jacobian = ground.chain.linearise(q).jacobian;
         let rate = rate(ground, &jacobian, &tangent, q);
         if rate.iter().all(|rate| rate.is_finite()) {
-            let mut knot = Knot::new(ground.bounds, along, *q, rate);
+            let mut knot = Knot::new(ground.bounds, along, *q, rate, ground.hurry);
             if let Some(keep) = ground.keep {
                 knot.keep_clear(ground.bounds, keep);
             }
@@ -226,15 +228,19 @@ impl<const N: usize> Horizon<N> {
             self.shorten(ground.bounds.period());
             return;
         }
-        let at = ground.chain.linearise(&draft.q);
         let still = [0.0; N];
-        let wanted = ground.task.approach(&at, &place.pose, &still);
         let limits = ground.bounds.limits();
         let (mut least, mut most) = (still, still);
         for joint in 0..N {
-            least[joint] = (limits.lower[joint] - draft.q[joint]).min(0.0);
-            most[joint] = (limits.upper[joint] - draft.q[joint]).max(0.0);
+            // Outside only as far as it was: an arm that begins there may only come in.
+            let lower = limits.lower[joint].min(last.q[joint]);
+            let upper = limits.upper[joint].max(last.q[joint]);
+            draft.q[joint] = draft.q[joint].max(lower).min(upper);
+            least[joint] = lower - draft.q[joint];
+            most[joint] = upper - draft.q[joint];
         }
+        let at = ground.chain.linearise(&draft.q);
+        let wanted = ground.task.approach(&at, &place.pose, &still);
         let step = wanted.programme.solve(&least, &most, &mut self.sides);
         if !step.iter().all(|way| way.is_finite()) {
             self.shorten(ground.bounds.period());
@@ -260,7 +266,7 @@ impl<const N: usize> Horizon<N> {
                 self.shorten(ground.bounds.period());
                 return;
             }
-            let mut knot = Knot::new(ground.bounds, draft.along, draft.q, rate);
+            let mut knot = Knot::new(ground.bounds, draft.along, draft.q, rate, ground.hurry);
             if let Some(keep) = ground.keep {
                 knot.keep_clear(ground.bounds, keep);
                 // Out of what is too near already, or not at all.
@@ -467,5 +473,23 @@ fn rate<const N: usize>(
         free[joint] = ground.pull * (ground.posture[joint] - q[joint]);
     }
     let programme = ground.task.tangent(jacobian, tangent, &free);
-    Factors::of(&programme.hessian).solve(&programme.linear)
+    let rate = Factors::of(&programme.hessian).solve(&programme.linear);
+    let limits = ground.bounds.limits();
+    let at = |joint: usize| {
+        (
+            q[joint] <= limits.lower[joint],
+            q[joint] >= limits.upper[joint],
+        )
+    };
+    let blocked = |joint: usize| {
+        let (low, high) = at(joint);
+        (low && rate[joint] < 0.0) || (high && rate[joint] > 0.0)
+    };
+    if !(0..N).any(blocked) {
+        return rate;
+    }
+    // A joint at its limit goes no farther: the others make of the path what they can.
+    let least = std::array::from_fn(|joint| if at(joint).0 { 0.0 } else { -f64::MAX });
+    let most = std::array::from_fn(|joint| if at(joint).1 { 0.0 } else { f64::MAX });
+    programme.solve(&least, &most, &mut [Side::Free; N])
 }

@@ -103,6 +103,7 @@ impl<const N: usize> Follower<N> {
             pull: PULL,
             posture: &self.posture,
             keep: self.keep.as_ref(),
+            hurry: self.hurry,
         };
         self.horizon.look(&ground, path);
     }

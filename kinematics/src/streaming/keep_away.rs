@@ -160,6 +160,11 @@ impl<const N: usize> KeepAway<N> {
         self.margin - self.nearest(q, self.margin)
     }
 
+    /// What is left of the least distance at `q` above the margin, or `most` where it is more.
+    pub(crate) fn left(&self, q: &[f64; N], most: f64) -> f64 {
+        self.nearest(q, self.margin + most) - self.margin
+    }
+
     /// The least distance at `q`, or `within` where it is more.
     fn nearest(&self, q: &[f64; N], within: f64) -> f64 {
         let mut nearest = within;

@@ -34,9 +34,16 @@ pub(crate) struct Knot<const N: usize> {
 }
 
 impl<const N: usize> Knot<N> {
-    /// At `along` with joints `q` that change by `rate`; the arm must be able to stop there.
-    pub(crate) fn new(bounds: &Bounds<N>, along: f64, q: [f64; N], rate: [f64; N]) -> Knot<N> {
-        let mut cap = 1.0f64;
+    /// At `along` with joints `q` that change by `rate`, passed at most at `hurry` times the path's
+    /// speed; the arm must be able to stop there.
+    pub(crate) fn new(
+        bounds: &Bounds<N>,
+        along: f64,
+        q: [f64; N],
+        rate: [f64; N],
+        hurry: f64,
+    ) -> Knot<N> {
+        let mut cap = hurry * hurry;
         for joint in 0..N {
             let most = SPEED * bounds.limits().velocity[joint];
             cap = cap.min((most / rate[joint]).powi(2));

@@ -57,7 +57,7 @@ impl<const N: usize> Follower<N> {
                 let fastest = if self.level { sight.min(pace) } else { 0.0 };
                 fastest.min(most - edge).max(slowest)
             };
-            share = share.clamp(0.0, 1.0).min(left);
+            share = share.clamp(0.0, self.hurry).min(left);
             to = limits.clamp(&self.horizon.at(self.along + share * period));
             let mut inside = true;
             for joint in 0..N {

@@ -18,6 +18,8 @@ pub(in crate::global) struct Candidate {
 pub(in crate::global) struct Gathered {
     pub(in crate::global) found: [Candidate; MOST],
     pub(in crate::global) len: usize,
+    /// That of the farthest once there are as many as there can be.
+    bar: f32,
 }
 
 impl Gathered {
@@ -28,6 +30,7 @@ impl Gathered {
                 entry: 0,
             }; MOST],
             len: 0,
+            bar: f32::INFINITY,
         }
     }
 
@@ -38,13 +41,29 @@ impl Gathered {
             self.len += 1;
             return;
         }
-        // Full: the farthest goes.
-        let farthest = (self.found.iter_mut()).max_by(|a, b| a.distance.total_cmp(&b.distance));
-        if let Some(farthest) = farthest
-            && candidate.distance < farthest.distance
-        {
-            *farthest = candidate;
+        if candidate.distance < self.bar {
+            self.replace_farthest(candidate);
         }
+    }
+
+    /// Full: the farthest goes.
+    fn replace_farthest(&mut self, candidate: Candidate) {
+        let (mut at, mut farthest, mut next) = (0, -1.0, -1.0);
+        for (i, it) in self.found.iter().enumerate() {
+            if it.distance > farthest {
+                next = farthest;
+                (at, farthest) = (i, it.distance);
+            } else if it.distance > next {
+                next = it.distance;
+            }
+        }
+        if candidate.distance < farthest
+            && let Some(slot) = self.found.get_mut(at)
+        {
+            *slot = candidate;
+            farthest = candidate.distance.max(next);
+        }
+        self.bar = farthest;
     }
 
     /// Takes the nearest out.
