@@ -6,6 +6,7 @@
 
 mod drive;
 pub mod faults;
+pub mod hands;
 pub mod process;
 pub mod render;
 pub mod scene;

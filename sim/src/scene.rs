@@ -12,9 +12,12 @@ mod randomise;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
 use crate::servo::Model;
+use crate::servo::either::rates;
 
 pub use model::ArmModel;
 pub(crate) use model::isometry;
@@ -56,6 +59,9 @@ pub enum SceneError {
         /// what is wrong
         what: String,
     },
+    /// The servos can't be set to the rate asked for.
+    #[error("{0}")]
+    Baud(String),
     /// A value that cannot be simulated.
     #[error("{}: {key}: {what}", path.display())]
     Value {
@@ -117,6 +123,35 @@ impl Scene {
                 servo.homing_offset = -servo.homing_offset;
             }
             servo.model = model;
+        }
+        self
+    }
+
+    /// The same with servos set to `baud` bits a second.
+    ///
+    /// # Errors
+    /// When one of them can't be.
+    pub fn at_baud(mut self, baud: u32) -> Result<Scene, SceneError> {
+        for servo in &mut self.arm.servos {
+            if !rates(servo.model).contains(&baud) {
+                return Err(SceneError::Baud(check::no_such_rate(servo.model, baud)));
+            }
+            servo.baud = Some(baud);
+        }
+        Ok(self)
+    }
+
+    /// The same with servos as they leave the factory: id 1, mounted anyhow, none connected.
+    #[must_use]
+    pub fn fresh(mut self, seed: u64) -> Scene {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        for servo in &mut self.arm.servos {
+            servo.id = 1;
+            servo.homing_offset = 0;
+            servo.min_position = 0;
+            servo.max_position = 4095;
+            servo.encoder_at_zero = random.random_range(0..4096);
+            servo.fresh = true;
         }
         self
     }

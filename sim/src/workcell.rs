@@ -13,6 +13,7 @@ pub use plant::Plant;
 pub use truth::{Joint, Object, Pose, Truth};
 
 use crate::faults::{Fault, FaultError};
+use crate::hands::{Hands, HandsError};
 use crate::scene::{Scene, ServoMount};
 use crate::servo::{Bank, Setup, WireFrame, WireLog};
 use crate::world::Snapshot;
@@ -121,7 +122,7 @@ impl Workcell {
     /// # Errors
     /// When it does not fit this cell.
     pub fn inject(&mut self, fault: &Fault) -> Result<(), FaultError> {
-        fault.check(&self.plant.ids(), &self.plant.cameras())?;
+        fault.check(&self.bank.ids(), &self.plant.cameras())?;
         match fault {
             Fault::Unplug {} => {
                 self.plugged = false;
@@ -131,6 +132,15 @@ impl Workcell {
             other => self.bank.suffer(other, self.plant.now_ns()),
         }
         Ok(())
+    }
+
+    /// Lets a person's hands do something now.
+    ///
+    /// # Errors
+    /// When it is not possible.
+    pub fn handle(&mut self, hands: Hands) -> Result<(), HandsError> {
+        let hands = self.plant.within_stops(hands);
+        self.bank.handle(&hands, self.plant.now_ns())
     }
 
     /// Ends every fault that lasts; what servos have latched or lost stays with them.
@@ -168,6 +178,8 @@ fn setup(mount: &ServoMount) -> Setup {
         homing_offset: mount.homing_offset,
         range_min: counts(mount.min_position),
         range_max: counts(mount.max_position),
+        fresh: mount.fresh,
+        baud: mount.baud,
     }
 }
 

@@ -22,6 +22,8 @@ fn bank() -> Bank {
             homing_offset: -53,
             range_min: 795,
             range_max: 3299,
+            fresh: false,
+            baud: None,
         })
         .collect();
     let mut bank = Bank::new(&setups, 1);

@@ -61,6 +61,7 @@ impl Simulator {
         let mut child = Command::new(exe)
             .args(["sim", "--end-with-parent", "--seed", &seed.to_string()])
             .args(servos)
+            .args(["--baud", &cell.bus.baud.to_string()])
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

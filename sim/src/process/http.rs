@@ -18,6 +18,7 @@ use super::physics::{Cell, Core};
 use super::threads::{Stop, Thread};
 use super::{SimError, lock, streams};
 use crate::faults::Fault;
+use crate::hands::Hands;
 use crate::workcell::{Pose, Truth};
 
 /// How often the server looks whether it should end.
@@ -72,6 +73,8 @@ pub(super) fn start(
         .route("/state", get(state))
         .route("/wire", get(wire))
         .route("/faults", post(inject).delete(clear))
+        .route("/hands", post(handle))
+        .route("/eeprom", get(eeprom))
         .route("/episode", post(episode))
         .with_state(Shared { cell, bus, cameras });
     let ending = stop.clone();
@@ -197,9 +200,9 @@ async fn inject(
     let cameras = shared.cameras.clone();
     let t_ns = shared
         .ask(move |core| {
-            fault.check(&core.plant.ids(), &core.plant.cameras())?;
-            // The moment it takes effect, not the moment it had to wait for the line.
             let mut bank = lock(&core.bank);
+            fault.check(&bank.ids(), &core.plant.cameras())?;
+            // The moment it takes effect, not the moment it had to wait for the line.
             let now_ns = super::schedule::now_ns();
             bank.suffer(&fault, now_ns);
             drop(bank);
@@ -213,6 +216,51 @@ async fn inject(
         None => shared.bus.wake(),
     }
     Ok(Json(serde_json::json!({ "t_ns": t_ns })))
+}
+
+/// What a person's hands do.
+async fn handle(
+    State(shared): State<Shared>,
+    body: Bytes,
+) -> Result<Json<serde_json::Value>, Refusal> {
+    let hands = Hands::parse(&body).map_err(bad)?;
+    let t_ns = shared
+        .ask(move |core| {
+            let hands = core.plant.within_stops(hands);
+            let mut bank = lock(&core.bank);
+            let now_ns = super::schedule::now_ns();
+            bank.handle(&hands, now_ns).map(|()| now_ns)
+        })
+        .await?
+        .map_err(bad)?;
+    shared.bus.wake();
+    Ok(Json(serde_json::json!({ "t_ns": t_ns })))
+}
+
+/// Each servo's EEPROM as its next power-up will find it.
+async fn eeprom(State(shared): State<Shared>) -> Result<Json<serde_json::Value>, Refusal> {
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|it| format!("{it:02x}"))
+            .collect::<String>()
+    };
+    let servos = shared
+        .ask(move |core| {
+            let bank = lock(&core.bank);
+            let servos = bank.servos().iter().zip(bank.connected());
+            servos
+                .map(|(servo, connected)| {
+                    serde_json::json!({
+                        "joint": servo.name(),
+                        "connected": connected,
+                        "hex": hex(servo.saved()),
+                    })
+                })
+                .collect::<Vec<_>>()
+        })
+        .await?;
+    Ok(Json(serde_json::Value::Array(servos)))
 }
 
 async fn clear(State(shared): State<Shared>) -> Result<Json<serde_json::Value>, Refusal> {

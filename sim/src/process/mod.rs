@@ -38,6 +38,10 @@ pub struct SimOptions {
     pub scene: Option<PathBuf>,
     /// Servos in place of the scene's.
     pub servos: Option<Model>,
+    /// Bits a second the servos are set to; the scene's when `None`.
+    pub baud: Option<u32>,
+    /// Servos as they leave the factory, none of them connected.
+    pub fresh: bool,
     /// Path made a link to the pty, replaced if it is one already, removed at the end.
     pub pty: Option<PathBuf>,
     /// Address of the HTTP server; port 0 takes a free one.
@@ -53,6 +57,8 @@ impl Default for SimOptions {
         SimOptions {
             scene: None,
             servos: None,
+            baud: None,
+            fresh: false,
             pty: None,
             http: SocketAddr::from(([127, 0, 0, 1], 0)),
             seed: 0,
@@ -125,6 +131,15 @@ impl Running {
         let scene = match options.servos {
             Some(model) => scene.with_servos(model),
             None => scene,
+        };
+        let scene = match options.baud {
+            Some(baud) => scene.at_baud(baud)?,
+            None => scene,
+        };
+        let scene = if options.fresh {
+            scene.fresh(options.seed)
+        } else {
+            scene
         };
         let cameras = scene.cameras.iter().map(|it| it.name.clone()).collect();
         let seen = scene.clone();

@@ -3,6 +3,8 @@
 //! It judges; it never corrects.
 
 use super::{ArmModel, Scene};
+use crate::servo::Model;
+use crate::servo::either::rates;
 
 /// A key and what is wrong with it.
 type Finding = (String, String);
@@ -18,6 +20,13 @@ pub(super) fn check(scene: &Scene, model: &ArmModel) -> Result<(), Finding> {
     things(scene)?;
     cameras(scene, model)?;
     light(scene)
+}
+
+/// One line on a rate that servos of `model` can't be set to.
+pub(super) fn no_such_rate(model: Model, baud: u32) -> String {
+    let known: Vec<String> = rates(model).iter().map(u32::to_string).collect();
+    let known = known.join(", ");
+    format!("a {} can't be set to {baud}, use {known}", model.name())
 }
 
 fn arm(scene: &Scene, model: &ArmModel) -> Result<(), Finding> {
@@ -43,6 +52,11 @@ fn arm(scene: &Scene, model: &ArmModel) -> Result<(), Finding> {
         ensure((lower..=upper).contains(&servo.rest), key("rest"), || {
             format!("{} is outside the joint's {lower}…{upper}", servo.rest)
         })?;
+        if let Some(baud) = servo.baud {
+            ensure(rates(servo.model).contains(&baud), key("baud"), || {
+                no_such_rate(servo.model, baud)
+            })?;
+        }
         ensure(servo.id < 254, key("id"), || {
             format!("{} is not a servo's, use 0…253", servo.id)
         })?;

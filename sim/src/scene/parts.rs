@@ -62,6 +62,12 @@ pub struct ServoMount {
     pub max_position: i32,
     /// rad, joint angle at power-up
     pub rest: f64,
+    /// bits a second it is set to; 1 Mbaud when left out
+    #[serde(default)]
+    pub baud: Option<u32>,
+    /// as it comes out of its box, and not yet connected
+    #[serde(skip)]
+    pub fresh: bool,
 }
 
 /// The table; its surface is z = 0.

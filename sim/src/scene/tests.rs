@@ -52,6 +52,34 @@ fn homing_puts_the_middle_of_the_range_at_2047() {
 }
 
 #[test]
+fn servos_are_set_to_a_rate_they_know_and_to_no_other() {
+    let scene = Scene::pick_cube().unwrap();
+    let refusal = scene.clone().at_baud(4_000_000).unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "a STS3215 can't be set to 4000000, use 1000000, 500000, 250000, 128000, 115200, 57600, \
+         38400, 19200"
+    );
+    let scene = scene.with_servos(Model::Xl430W250).at_baud(4_000_000);
+    let (mut bank, _) = crate::Workcell::new(scene.unwrap(), 0).into_parts();
+    let ping = [0xFF, 0xFF, 0xFD, 0x00, 0x01, 0x03, 0x00, 0x01, 0x19, 0x4E];
+    let mut reply = Vec::new();
+    bank.receive(0, &ping);
+    bank.take_due(1_000_000, &mut reply);
+    assert!(reply.is_empty(), "the host is at 1 Mbaud: {reply:x?}");
+    bank.set_host_baud(4_000_000);
+    bank.receive(2_000_000, &ping);
+    bank.take_due(3_000_000, &mut reply);
+    assert_eq!(reply.get(..5), Some(&[0xFF, 0xFF, 0xFD, 0x00, 0x01][..]));
+}
+
+#[test]
+fn a_rate_that_a_servo_does_not_know_is_refused_by_its_key() {
+    let message = complaint("rest = ", "baud = 4_000_000\nrest = ");
+    assert!(message.contains("arm.servos[0].baud"), "{message}");
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_its_line() {
     let message = complaint("physics_hz = 400", "physics_hz = 400\nphysic_hz = 300");
     assert!(

@@ -4,6 +4,8 @@
 
 use serde::Serialize;
 
+use super::bench::{Bench, Fate};
+use super::collision::overlay;
 use super::device::{Afflictions, Setup};
 use super::dynamixel::packet as x;
 use super::either::Servo;
@@ -13,6 +15,7 @@ use super::model::Protocol;
 use super::motor::NOMINAL_VOLTS;
 use super::packet as sts;
 use crate::faults::{Fault, ends_at};
+use crate::hands::{Hands, HandsError};
 use crate::{Drive, Motion};
 
 mod sts_line;
@@ -48,6 +51,7 @@ pub struct Counters {
 #[derive(Debug, Clone)]
 pub struct Bank {
     servos: Vec<Servo>,
+    bench: Bench,
     parser: Parser,
     line: Line,
     frames: Vec<WireFrame>,
@@ -116,11 +120,13 @@ enum Found {
 }
 
 impl Bank {
-    /// Servos in joint order, just powered up; all of them speak the protocol of the first.
+    /// Servos in joint order, just powered up; all of them speak the protocol of the first. Fresh
+    /// ones are not connected yet.
     #[must_use]
     pub fn new(setups: &[Setup], seed: u64) -> Bank {
         Bank {
             servos: setups.iter().map(Servo::new).collect(),
+            bench: Bench::new(setups.iter().map(|setup| !setup.fresh).collect()),
             parser: Parser::new(
                 setups
                     .first()
@@ -138,6 +144,18 @@ impl Bank {
     #[must_use]
     pub fn servos(&self) -> &[Servo] {
         &self.servos
+    }
+
+    /// Which of them hang on the line, in joint order.
+    #[must_use]
+    pub fn connected(&self) -> &[bool] {
+        self.bench.connected()
+    }
+
+    /// The ids in their registers, in joint order.
+    #[must_use]
+    pub fn ids(&self) -> Vec<u8> {
+        self.servos.iter().map(Servo::own_id).collect()
     }
 
     /// What has passed over the line.
@@ -202,12 +220,20 @@ impl Bank {
             let raw = match found {
                 Found::Sts(sts::Found::Request(request)) => {
                     self.counters.requests += 1;
-                    self.obey_sts(&request, now_ns);
+                    let fate = self.bench.fate(request.writes_eeprom());
+                    if fate != Fate::Lost {
+                        self.obey_sts(&request, now_ns);
+                    }
+                    self.suffer_fate(fate, now_ns);
                     request.raw
                 }
                 Found::X(x::Found::Request(request)) => {
                     self.counters.requests += 1;
-                    self.obey_x(&request, now_ns);
+                    let fate = self.bench.fate(request.writes_eeprom());
+                    if fate != Fate::Lost {
+                        self.obey_x(&request, now_ns);
+                    }
+                    self.suffer_fate(fate, now_ns);
                     request.raw
                 }
                 Found::Sts(sts::Found::Rejected(bytes)) | Found::X(x::Found::Rejected(bytes)) => {
@@ -228,9 +254,112 @@ impl Bank {
 
     fn listening(&mut self, id: u8, now_ns: u64) -> impl Iterator<Item = &mut Servo> {
         let baud = self.line.baud();
-        self.servos.iter_mut().filter(move |servo| {
-            servo.awake(now_ns) && servo.baud() == baud && (id == BROADCAST || servo.id() == id)
+        let servos = self.servos.iter_mut().zip(self.bench.live());
+        servos.filter_map(move |(servo, live)| {
+            let meant = id == BROADCAST || servo.id() == id;
+            (live && servo.awake(now_ns) && servo.baud() == baud && meant).then_some(servo)
         })
+    }
+
+    /// What the line makes of the answers that were given at once.
+    fn together(&mut self, mut answers: Vec<Vec<u8>>) -> Option<Vec<u8>> {
+        if answers.len() < 2 {
+            return answers.pop();
+        }
+        let mut late = || self.line.jitter_ns();
+        let frames: Vec<_> = answers.into_iter().map(|it| (late(), it)).collect();
+        Some(overlay(&frames, self.line.bit_ns()))
+    }
+
+    fn suffer_fate(&mut self, fate: Fate, now_ns: u64) {
+        if fate != Fate::Obeyed {
+            self.power(false, now_ns);
+        }
+    }
+
+    fn power(&mut self, on: bool, now_ns: u64) {
+        self.bench.power(on);
+        self.line.clear();
+        for servo in &mut self.servos {
+            servo.reboot(now_ns);
+        }
+    }
+
+    /// Lets a person's hands do something at `now_ns`.
+    ///
+    /// # Errors
+    /// When it is not possible; nothing has changed then.
+    pub fn handle(&mut self, hands: &Hands, now_ns: u64) -> Result<(), HandsError> {
+        match hands {
+            Hands::Connect { servos } => {
+                let wanted = servos
+                    .iter()
+                    .map(|joint| self.index_of(joint))
+                    .collect::<Result<Vec<_>, _>>()?;
+                let count = self.servos.len();
+                let plugged: Vec<bool> = (0..count).map(|at| wanted.contains(&at)).collect();
+                let before = self.bench.connected().iter();
+                let changes = self.servos.iter_mut().zip(before).zip(&plugged);
+                for ((servo, before), after) in changes {
+                    if before != after {
+                        servo.reboot(now_ns);
+                    }
+                }
+                self.bench.connect(plugged);
+                self.line.clear();
+            }
+            Hands::Turn { joint, to } => {
+                let at = self.index_of(joint)?;
+                if !to.is_finite() {
+                    return Err(HandsError::OutOfRange {
+                        field: "to",
+                        value: to.to_string(),
+                        right: "an angle in radians",
+                    });
+                }
+                if let Some(servo) = self.servos.get_mut(at) {
+                    if servo.torque_on() {
+                        return Err(HandsError::Stiff(joint.clone()));
+                    }
+                    servo.motor_mut().lead(Some(*to));
+                }
+            }
+            Hands::LetGo {} => {
+                for servo in &mut self.servos {
+                    servo.motor_mut().lead(None);
+                }
+            }
+            Hands::Mount {
+                joint,
+                encoder_at_zero,
+            } => {
+                let at = self.index_of(joint)?;
+                if !(0..4096).contains(encoder_at_zero) {
+                    return Err(HandsError::OutOfRange {
+                        field: "encoder_at_zero",
+                        value: encoder_at_zero.to_string(),
+                        right: "0 to 4095",
+                    });
+                }
+                if let Some(servo) = self.servos.get_mut(at) {
+                    servo.motor_mut().mount(*encoder_at_zero);
+                    servo.reboot(now_ns);
+                }
+            }
+            Hands::Power { on } => self.power(*on, now_ns),
+            Hands::CutPower { at_write, kept } => self.bench.cut_at(*at_write, *kept),
+        }
+        Ok(())
+    }
+
+    fn index_of(&self, joint: &str) -> Result<usize, HandsError> {
+        let mut names = self.servos.iter().map(Servo::name);
+        names
+            .position(|name| name == joint)
+            .ok_or_else(|| HandsError::NoJoint {
+                joint: joint.to_owned(),
+                known: self.servos.iter().map(|it| it.name().to_owned()).collect(),
+            })
     }
 
     fn note(&mut self, t_ns: u64, direction: Direction, bytes: Vec<u8>) {
@@ -352,11 +481,4 @@ fn lateness(afflictions: &mut Afflictions) -> u64 {
         }
         _ => 0,
     }
-}
-
-/// Two servos driving an open-drain line at once: a zero bit of either wins.
-fn collide(a: &[u8], b: &[u8]) -> Vec<u8> {
-    (0..a.len().max(b.len()))
-        .map(|at| a.get(at).unwrap_or(&0xFF) & b.get(at).unwrap_or(&0xFF))
-        .collect()
 }

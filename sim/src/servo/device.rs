@@ -14,6 +14,8 @@ use crate::{Drive, Motion};
 const BOOT_NS: u64 = 10_000_000;
 /// The encoder reading that a re-zero makes of the present position.
 const CENTRE: f64 = 2048.0;
+/// Counts in a turn, after which the encoder begins again.
+const TURN: f64 = 4096.0;
 
 /// How a servo was mounted and set up.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -32,6 +34,10 @@ pub struct Setup {
     pub range_min: u16,
     /// Highest goal, counts.
     pub range_max: u16,
+    /// As it comes out of its box: rate and return delay are the factory's.
+    pub fresh: bool,
+    /// Bits a second it was set to; 1 Mbaud when `None`.
+    pub baud: Option<u32>,
 }
 
 /// One servo of the bank.
@@ -44,6 +50,9 @@ pub struct StsServo {
     staged: Option<(u8, Vec<u8>)>,
     pub(super) afflictions: Afflictions,
     boots_until_ns: u64,
+    /// Whole turns of the encoder, counts, that position and goal are short of: it knows its place
+    /// in a turn alone. Fixed while torque is on.
+    turns: f64,
 }
 
 /// What faults do to one servo.
@@ -65,13 +74,18 @@ pub(super) struct Afflictions {
 }
 
 impl StsServo {
-    /// A servo on which id, homing and range were set, and the factory's 500 µs return delay
-    /// taken away.
+    /// A servo on which id, homing and range were set, and unless it is fresh its rate too and the
+    /// factory's 500 µs return delay taken away. A rate it does not know leaves the factory's.
     #[must_use]
     pub fn new(setup: &Setup) -> StsServo {
         let mut memory = Memory::factory();
         memory.set(reg::ID, u16::from(setup.id));
-        memory.set(reg::RETURN_DELAY, 0);
+        if !setup.fresh {
+            memory.set(reg::RETURN_DELAY, 0);
+            if let Some(code) = setup.baud.and_then(reg::baud_code) {
+                memory.set(reg::BAUD, code);
+            }
+        }
         memory.set_signed(reg::HOMING_OFFSET, setup.homing_offset);
         memory.set(reg::MIN_POSITION, setup.range_min);
         memory.set(reg::MAX_POSITION, setup.range_max);
@@ -85,6 +99,7 @@ impl StsServo {
             staged: None,
             afflictions: Afflictions::default(),
             boots_until_ns: 0,
+            turns: 0.0,
         }
     }
 
@@ -141,7 +156,7 @@ impl StsServo {
     /// Joint angle of the goal it holds, rad.
     #[must_use]
     pub fn goal(&self) -> f64 {
-        self.motor.angle_of(goal(&self.memory))
+        self.motor.angle_of(goal(&self.memory, self.turns))
     }
 
     /// Temperature, °C.
@@ -214,10 +229,11 @@ impl StsServo {
     /// Makes the present position read 2048 by a new homing offset, which is saved whatever the
     /// lock says.
     fn re_zero(&mut self) {
-        let offset = (self.motor.actual() - CENTRE).round() as i32;
+        let offset = (self.motor.actual().rem_euclid(TURN) - CENTRE).round() as i32;
         self.memory.set_signed(reg::HOMING_OFFSET, offset);
         self.memory.save_one(reg::HOMING_OFFSET);
-        report(&self.motor, &mut self.memory, self.afflictions.jump);
+        let jump = self.afflictions.jump;
+        report(&self.motor, &mut self.memory, self.turns, jump);
     }
 
     fn clamp_goal(&mut self) {
@@ -256,7 +272,9 @@ impl StsServo {
         {
             limit = limit.min(f64::from(self.memory.get(reg::PROTECTIVE_TORQUE)) / 100.0);
         }
-        self.motor.drive(&orders(&self.memory, limit), volts, dt)
+        let mut orders = orders(&self.memory, limit);
+        orders.goal += self.turns;
+        self.motor.drive(&orders, volts, dt)
     }
 
     /// Takes in what the physics made of it.
@@ -274,7 +292,12 @@ impl StsServo {
     }
 
     fn report(&mut self, volts: f64) {
-        report(&self.motor, &mut self.memory, self.afflictions.jump);
+        if self.memory.get(reg::TORQUE_ENABLE) == 0 {
+            let offset = f64::from(self.memory.get_signed(reg::HOMING_OFFSET));
+            self.turns = ((self.motor.actual() - offset).round() / TURN).floor() * TURN;
+        }
+        let jump = self.afflictions.jump;
+        report(&self.motor, &mut self.memory, self.turns, jump);
         let tenths = (volts * 10.0).round() as i32;
         self.memory.set_signed(reg::PRESENT_VOLTAGE, tenths);
         let celsius = self.protection.celsius().round() as i32;
@@ -284,9 +307,10 @@ impl StsServo {
     }
 }
 
-/// The goal, actual counts.
-fn goal(memory: &Memory) -> f64 {
-    f64::from(memory.get_signed(reg::GOAL_POSITION) + memory.get_signed(reg::HOMING_OFFSET))
+/// The goal in the turn the joint is in, actual counts.
+fn goal(memory: &Memory, turns: f64) -> f64 {
+    let counts = memory.get_signed(reg::GOAL_POSITION) + memory.get_signed(reg::HOMING_OFFSET);
+    f64::from(counts) + turns
 }
 
 /// What the registers order, with `limit` of the stall torque.
@@ -302,7 +326,7 @@ pub(super) fn orders(memory: &Memory, limit: f64) -> Orders {
             2 => Power::Damping,
             _ => Power::On,
         },
-        goal: goal(memory),
+        goal: goal(memory, 0.0),
         speed: (speed > 0).then(|| f64::from(speed)),
         acceleration: least.map(|limit| f64::from(limit) * 100.0),
         stiffness: STIFFNESS * share(reg::P_GAIN),
@@ -315,16 +339,17 @@ pub(super) fn orders(memory: &Memory, limit: f64) -> Orders {
     }
 }
 
-/// Writes the present registers. `jump` counts are added to the reported position alone.
-pub(super) fn report(motor: &Motor, memory: &mut Memory, jump: i32) {
+/// Writes the present registers: the position within a turn, to which `jump` counts are added.
+pub(super) fn report(motor: &Motor, memory: &mut Memory, turns: f64, jump: i32) {
     let present = motor.actual() - f64::from(memory.get_signed(reg::HOMING_OFFSET));
-    memory.set_signed(reg::PRESENT_POSITION, present.round() as i32 + jump);
+    let within = (present.round() as i32).rem_euclid(TURN as i32);
+    memory.set_signed(reg::PRESENT_POSITION, within + jump);
     memory.set_signed(reg::PRESENT_VELOCITY, motor.speed().round() as i32);
     let load = motor.torque() / STALL_TORQUE;
     memory.set_signed(reg::PRESENT_LOAD, (load * 1000.0).round() as i32);
     let amps = motor.amps().copysign(load);
     memory.set_signed(reg::PRESENT_CURRENT, (amps / 0.0065).round() as i32);
-    let moving = motor.travels(goal(memory));
+    let moving = motor.travels(goal(memory, turns));
     memory.set(reg::MOVING, u16::from(moving));
 }
 
@@ -362,6 +387,27 @@ mod tests {
     #[test]
     fn present_is_actual_less_the_homing_offset() {
         assert_eq!(servo().read(56, 2), Some(vec![0xFF, 0x07]));
+    }
+
+    #[test]
+    fn the_position_begins_again_after_a_turn_and_a_goal_is_meant_in_the_turn_at_hand() {
+        let mut servo = StsServo::new(&Setup {
+            encoder_at_zero: 100,
+            range_max: 4095,
+            fresh: true,
+            ..Setup::default()
+        });
+        let back = Motion {
+            position: -0.5,
+            ..Motion::default()
+        };
+        servo.sense(back, 7.4, 0.0025);
+        // 100 − 326 counts
+        assert_eq!(servo.memory.get_signed(reg::PRESENT_POSITION), 3870);
+        assert_eq!(servo.read(7, 1), Some(vec![250]));
+        servo.write(42, &3870u16.to_le_bytes());
+        servo.sense(back, 7.4, 0.0025);
+        assert!((servo.goal() + 0.5).abs() < 1e-3, "{}", servo.goal());
     }
 
     #[test]

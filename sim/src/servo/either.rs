@@ -2,8 +2,8 @@
 //! its own registers and manners.
 
 use super::device::{Afflictions, Setup, StsServo};
-use super::dynamixel::XServo;
-use super::model::Protocol;
+use super::dynamixel::{self, XServo};
+use super::model::{Model, Protocol};
 use super::motor::Motor;
 use super::protection::Protection;
 use super::registers as sts;
@@ -16,6 +16,15 @@ pub enum Servo {
     Sts(Box<StsServo>),
     /// Dynamixel's.
     X(Box<XServo>),
+}
+
+/// Bits a second that a servo of `model` can be set to.
+#[must_use]
+pub fn rates(model: Model) -> &'static [u32] {
+    match model.protocol() {
+        Protocol::Feetech => &sts::RATES,
+        Protocol::Dynamixel => &dynamixel::registers::RATES,
+    }
 }
 
 impl Servo {
@@ -130,6 +139,22 @@ impl Servo {
         }
     }
 
+    /// Its EEPROM as the next power-up finds it.
+    #[must_use]
+    pub fn saved(&self) -> &[u8] {
+        match self {
+            Servo::Sts(servo) => servo.memory().saved(),
+            Servo::X(servo) => servo.memory().saved(),
+        }
+    }
+
+    pub(super) fn motor_mut(&mut self) -> &mut Motor {
+        match self {
+            Servo::Sts(servo) => &mut servo.motor,
+            Servo::X(servo) => &mut servo.motor,
+        }
+    }
+
     /// Its moving part.
     #[must_use]
     pub fn motor(&self) -> &Motor {
@@ -168,8 +193,18 @@ impl Servo {
         }
     }
 
+    /// What of the arm's supply it gets: one with a supply of its own has another, which rises and
+    /// falls with the arm's.
+    fn volts(&self, arms: f64) -> f64 {
+        match self {
+            Servo::Sts(_) => arms,
+            Servo::X(servo) => servo.volts(arms),
+        }
+    }
+
     /// What it asks of its joint during the next `dt` seconds.
     pub(super) fn drive(&mut self, now_ns: u64, volts: f64, dt: f64) -> Drive {
+        let volts = self.volts(volts);
         match self {
             Servo::Sts(servo) => servo.drive(now_ns, volts, dt),
             Servo::X(servo) => servo.drive(now_ns, volts, dt),
@@ -178,6 +213,7 @@ impl Servo {
 
     /// Takes in what the physics made of it.
     pub(super) fn sense(&mut self, motion: Motion, volts: f64, dt: f64, now_ns: u64) {
+        let volts = self.volts(volts);
         match self {
             Servo::Sts(servo) => servo.sense(motion, volts, dt),
             Servo::X(servo) => servo.sense(motion, volts, dt, now_ns),

@@ -11,6 +11,8 @@ use rand_chacha::ChaCha8Rng;
 
 /// Bits a byte takes on the wire: start, eight data, stop.
 const BITS_PER_BYTE: u64 = 10;
+/// ns by which the answers of two servos to one request may lie apart.
+const JITTER_NS: u64 = 12_000;
 /// ns between chances of a noise burst.
 const NOISE_SLOT_NS: u64 = 1_000_000;
 /// The longest noise burst, bytes.
@@ -69,6 +71,16 @@ impl Line {
 
     pub(super) fn set_baud(&mut self, baud: u32) {
         self.baud = baud.max(1);
+    }
+
+    /// ns that one bit takes.
+    pub(super) fn bit_ns(&self) -> u64 {
+        1_000_000_000 / u64::from(self.baud)
+    }
+
+    /// ns by which a servo's answer begins later than its delay says.
+    pub(super) fn jitter_ns(&mut self) -> u64 {
+        self.random.random_range(0..JITTER_NS)
     }
 
     /// ns that `count` bytes take.

@@ -34,6 +34,12 @@ impl Memory {
         saved.copy_from_slice(bytes.split_at(EEPROM).0);
     }
 
+    /// The EEPROM area as the next power-up finds it.
+    #[must_use]
+    pub fn saved(&self) -> &[u8] {
+        &self.saved
+    }
+
     /// Power comes back: what was saved is found again, RAM is at its initial values.
     pub fn power_up(&mut self) {
         let saved = self.saved;

@@ -11,11 +11,14 @@
 //! - [`dynamixel`]: the same of Dynamixel's X series
 //! - [`either`]: a servo of whichever family
 //! - [`motor`], [`protection`]: one servo moving its joint, and looking after itself
+//! - `bench`, `collision`: which servos hang on the line, and what two at once make of it
 //! - [`line`]: when bytes are on the line, and what faults do to them
 //! - [`bank`]: several servos on one line
 //! - [`log`]: what has passed over it
 
 pub mod bank;
+mod bench;
+mod collision;
 pub mod device;
 pub mod dynamixel;
 pub mod either;

@@ -32,6 +32,8 @@ const IDLE_AMPS: f64 = 0.02;
 const VELOCITY_FILTER_SECS: f64 = 0.01;
 /// Counts from the goal within which a standing servo says it has arrived.
 const ARRIVED_COUNTS: f64 = 8.0;
+/// rad/s at which a hand turns a joint.
+const HAND_SPEED: f64 = 1.5;
 /// How far ahead of itself a motor that has run away wants to be, rad.
 const RUNAWAY_AHEAD: f64 = 0.5;
 /// What holds a jammed joint: far stiffer than any servo.
@@ -92,6 +94,8 @@ pub struct Motor {
     jam: Option<f64>,
     /// Drives on, the way it went.
     runs: Option<f64>,
+    /// Where a hand has the joint, and where it takes it, rad.
+    hand: Option<(f64, f64)>,
 }
 
 impl Motor {
@@ -108,7 +112,20 @@ impl Motor {
             velocity: 0.0,
             jam: None,
             runs: None,
+            hand: None,
         }
+    }
+
+    /// A hand takes the joint to an angle (rad) and holds it there, or lets go. Torque is the
+    /// stronger one.
+    pub fn lead(&mut self, to: Option<f64>) {
+        let at = self.hand.map_or(self.motion.position, |(at, _)| at);
+        self.hand = to.map(|to| (at, to));
+    }
+
+    /// The horn is put on so that the encoder reads this at joint angle zero.
+    pub fn mount(&mut self, encoder_at_zero: i32) {
+        self.encoder_at_zero = f64::from(encoder_at_zero);
     }
 
     /// Encoder reading before the homing offset, counts.
@@ -177,7 +194,7 @@ impl Motor {
     #[must_use]
     pub fn torque(&self) -> f64 {
         // A jammed joint is held by the obstacle, so the physics does not know the motor's share.
-        if self.jam.is_some() {
+        if self.jam.is_some() || self.hand.is_some() {
             self.asked
         } else {
             self.motion.torque
@@ -224,10 +241,22 @@ impl Motor {
         };
         self.power = power;
         self.asked = asked(&drive, self.motion);
-        match self.jam {
-            Some(at) => Drive { target: at, ..JAM },
-            None => drive,
+        match (self.jam, self.led(dt)) {
+            (Some(at), _) | (None, Some(at)) => Drive { target: at, ..JAM },
+            (None, None) => drive,
         }
+    }
+
+    /// Where a hand has the joint after `dt` seconds; a joint that its motor drives is let go.
+    fn led(&mut self, dt: f64) -> Option<f64> {
+        if self.power == Power::On {
+            self.hand = None;
+        }
+        let (at, to) = self.hand?;
+        let most = HAND_SPEED * dt;
+        let at = at + (to - at).clamp(-most, most);
+        self.hand = Some((at, to));
+        Some(at)
     }
 
     /// Moves the profile towards the goal, within speed and acceleration.
@@ -347,7 +376,7 @@ mod tests {
                     torque,
                 };
                 self.motor.sense(self.motion, DT);
-                report(&self.motor, &mut self.memory, 0);
+                report(&self.motor, &mut self.memory, 0.0, 0);
                 each(self.motion);
             }
         }

@@ -3,6 +3,8 @@
 //!
 //! `FF FF ID LEN INST params… CHK`, `LEN = params + 2`, `CHK = !(ID + LEN + … + last param)`.
 
+use super::registers::EEPROM_END;
+
 /// The id every servo listens to.
 pub const BROADCAST: u8 = 0xFE;
 /// The longest `LEN` a request may claim; anything above is taken for noise.
@@ -17,6 +19,22 @@ pub struct Request {
     pub instruction: Instruction,
     /// The whole frame, header to checksum.
     pub raw: Vec<u8>,
+}
+
+impl Request {
+    /// Whether it writes to the EEPROM area.
+    #[must_use]
+    pub fn writes_eeprom(&self) -> bool {
+        match &self.instruction {
+            Instruction::Write { address, .. }
+            | Instruction::Stage { address, .. }
+            | Instruction::SyncWrite { address, .. } => *address < EEPROM_END,
+            Instruction::Ping
+            | Instruction::Read { .. }
+            | Instruction::Action
+            | Instruction::SyncRead { .. } => false,
+        }
+    }
 }
 
 /// What a request asks for.

@@ -215,13 +215,22 @@ pub const REGISTERS: [Register; 52] = [
 /// First address past the EEPROM area.
 pub const EEPROM_END: u8 = 40;
 
+/// Bits a second by baud code.
+pub const RATES: [u32; 8] = [
+    1_000_000, 500_000, 250_000, 128_000, 115_200, 57_600, 38_400, 19_200,
+];
+
 /// Bits a second of baud code `code`, `None` for a code that does not exist.
 #[must_use]
 pub fn baud_of(code: u16) -> Option<u32> {
-    let rates = [
-        1_000_000, 500_000, 250_000, 128_000, 115_200, 57_600, 38_400, 19_200,
-    ];
-    rates.get(usize::from(code)).copied()
+    RATES.get(usize::from(code)).copied()
+}
+
+/// The code of `baud` bits a second, `None` for a rate it can't be set to.
+#[must_use]
+pub fn baud_code(baud: u32) -> Option<u16> {
+    let code = RATES.iter().position(|rate| *rate == baud)?;
+    u16::try_from(code).ok()
 }
 
 /// Error bits of the status frame and of [`STATUS`].

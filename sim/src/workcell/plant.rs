@@ -6,6 +6,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::truth::{Joint, Object, Pose, Truth};
+use crate::hands::Hands;
 use crate::scene::Scene;
 use crate::servo::Bank;
 use crate::world::{Snapshot, World};
@@ -148,13 +149,14 @@ impl Plant {
     #[must_use]
     pub fn truth(&self, bank: &Bank) -> Truth {
         let volts = bank.volts();
-        let joints = bank.servos().iter().zip(self.motions());
+        let joints = bank.servos().iter().zip(bank.connected());
+        let joints = joints.zip(self.motions());
         let objects = self.world.objects().zip(&self.rests);
         Truth {
             t: self.world.time_secs(),
             t_ns: self.now_ns(),
             joints: joints
-                .map(|(servo, motion)| Joint::of(servo, *motion, volts))
+                .map(|((servo, on), motion)| Joint::of(servo, *on, *motion, volts))
                 .collect(),
             tool: Pose::of(&self.world.tool_pose()),
             objects: objects
@@ -182,10 +184,17 @@ impl Plant {
         &self.scene
     }
 
-    /// Bus ids there are.
+    /// What hands can do: a joint is turned as far as its stops let it.
     #[must_use]
-    pub fn ids(&self) -> Vec<u8> {
-        self.scene.arm.servos.iter().map(|servo| servo.id).collect()
+    pub fn within_stops(&self, hands: Hands) -> Hands {
+        match hands {
+            Hands::Turn { joint, to } => {
+                let [low, high] = self.scene.model().limits(&joint).unwrap_or([to, to]);
+                let to = to.max(low).min(high);
+                Hands::Turn { joint, to }
+            }
+            other => other,
+        }
     }
 
     /// Cameras there are.

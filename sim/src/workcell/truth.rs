@@ -51,10 +51,12 @@ pub struct Joint {
     pub voltage: f64,
     /// Error bits of its status frames.
     pub error: u8,
+    /// Whether it hangs on the line.
+    pub connected: bool,
 }
 
 impl Joint {
-    pub(super) fn of(servo: &Servo, motion: Motion, volts: f64) -> Joint {
+    pub(super) fn of(servo: &Servo, connected: bool, motion: Motion, volts: f64) -> Joint {
         Joint {
             name: servo.name().to_owned(),
             id: servo.own_id(),
@@ -66,6 +68,7 @@ impl Joint {
             temperature: servo.celsius(),
             voltage: volts,
             error: servo.error(),
+            connected,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How servos of Dynamixel's protocol 2.0 share the line: who answers what, and in what turn.
 
-use super::{BROADCAST, Bank, TURNAROUND_NS, collide, lateness};
+use super::{BROADCAST, Bank, TURNAROUND_NS, lateness};
 use crate::servo::dynamixel::packet::{self, Instruction, Request};
 use crate::servo::dynamixel::registers::{self as reg, error};
 use crate::servo::either::Servo;
@@ -92,7 +92,7 @@ impl Bank {
     /// Asks everyone who goes by `id`; the answer starts after `at_ns`. Gives its end on the wire.
     fn ask_x(&mut self, id: u8, instruction: &Instruction, at_ns: u64, now_ns: u64) -> Option<u64> {
         let byte_ns = self.line.bytes_ns(1);
-        let mut together: Option<Vec<u8>> = None;
+        let mut answers = Vec::new();
         let (mut end_ns, mut late_ns) = (at_ns, 0);
         for servo in self.listening(id, now_ns) {
             // Id and return delay as they were when the request came: it may change them.
@@ -111,12 +111,9 @@ impl Bank {
             let sent = at_ns + TURNAROUND_NS + delay_ns + frame.len() as u64 * byte_ns;
             end_ns = end_ns.max(sent);
             late_ns = late_ns.max(lateness(&mut servo.afflictions));
-            together = Some(match together {
-                None => frame,
-                Some(other) => collide(&other, &frame),
-            });
+            answers.push(frame);
         }
-        let frame = together?;
+        let frame = self.together(answers)?;
         self.counters.replies += 1;
         self.line.send(frame, end_ns + late_ns);
         Some(end_ns)

@@ -24,6 +24,8 @@ const VELOCITY_UNIT: f64 = 0.229 * 4096.0 / 60.0;
 const ACCELERATION_UNIT: f64 = 214.577 * 4096.0 / 3600.0;
 /// Homing offsets beyond this are none in mode 3, counts.
 const MAX_OFFSET: i32 = 1024;
+/// Counts in a turn.
+const TURN: f64 = 4096.0;
 /// Gains of an XL430, at which the position loop is as stiff and as damped as the motor model says.
 const GAINS: (f64, f64) = (640.0, 4000.0);
 /// Overload: more than this share of the stall torque for so many seconds.
@@ -53,17 +55,23 @@ pub struct XServo {
     stopped: bool,
     /// Its goal is to become where it is: power has just come on.
     fresh: bool,
+    /// Whole turns of the encoder, counts, that it has not counted: at power-up it knows its place
+    /// in a turn alone.
+    turns: f64,
 }
 
 impl XServo {
-    /// A servo on which id, rate (1 Mbaud), homing and range were set, and the factory's 500 µs
-    /// return delay taken away.
+    /// A servo on which id, homing and range were set, and unless it is fresh its rate too (1 Mbaud
+    /// when not told another that it knows) and the factory's 500 µs return delay taken away.
     #[must_use]
     pub fn new(setup: &Setup) -> XServo {
         let mut memory = Memory::factory(setup.model);
         memory.set(reg::ID, i32::from(setup.id));
-        memory.set(reg::BAUD, 3);
-        memory.set(reg::RETURN_DELAY, 0);
+        if !setup.fresh {
+            let code = setup.baud.and_then(reg::baud_code);
+            memory.set(reg::BAUD, code.unwrap_or(reg::ONE_MEGABAUD));
+            memory.set(reg::RETURN_DELAY, 0);
+        }
         memory.set(reg::HOMING_OFFSET, setup.homing_offset);
         memory.set(reg::MIN_POSITION, i32::from(setup.range_min));
         memory.set(reg::MAX_POSITION, i32::from(setup.range_max));
@@ -82,6 +90,7 @@ impl XServo {
             heard_ns: 0,
             stopped: false,
             fresh: true,
+            turns: 0.0,
         }
     }
 
@@ -145,6 +154,12 @@ impl XServo {
         self.memory.read(address, len)
     }
 
+    /// Its supply while the arm's is this.
+    pub(in crate::servo) fn volts(&self, arms: f64) -> f64 {
+        let own = self.make.supply;
+        own.map_or(arms, |own| own * arms / NOMINAL_VOLTS)
+    }
+
     fn offset(&self) -> i32 {
         let offset = self.memory.get(reg::HOMING_OFFSET);
         let single = self.memory.get(reg::OPERATING_MODE) == 3;
@@ -156,7 +171,7 @@ impl XServo {
     }
 
     fn actual_goal(&self) -> f64 {
-        f64::from(self.memory.get(reg::GOAL_POSITION) - self.offset())
+        f64::from(self.memory.get(reg::GOAL_POSITION) - self.offset()) + self.turns
     }
 
     /// An instruction has passed over the line, to whomever.
@@ -297,7 +312,14 @@ impl XServo {
         self.afflictions.jump = 0;
         self.boots_until_ns = now_ns + BOOT_NS;
         (self.stopped, self.fresh) = (false, true);
+        self.turns = (self.motor.actual() / TURN).floor() * TURN;
         self.report(0.0, now_ns);
+    }
+
+    /// Its registers.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     fn reset(&mut self, keep_id: bool, keep_baud: bool, now_ns: u64) {
@@ -380,7 +402,7 @@ impl XServo {
     }
 
     fn report(&mut self, volts: f64, now_ns: u64) {
-        let present = self.motor.actual() + f64::from(self.offset());
+        let present = self.motor.actual() - self.turns + f64::from(self.offset());
         let present = present.round() as i32 + self.afflictions.jump;
         if self.fresh && !self.torque_on() {
             self.memory.set(reg::GOAL_POSITION, present);
@@ -405,7 +427,7 @@ impl XServo {
             (reg::VELOCITY_TRAJECTORY, (speed / VELOCITY_UNIT).round()),
             (
                 reg::POSITION_TRAJECTORY,
-                profile.round() + f64::from(self.offset()),
+                profile.round() - self.turns + f64::from(self.offset()),
             ),
             (reg::PRESENT_VOLTAGE, (volts * 10.0).round()),
             (reg::PRESENT_TEMPERATURE, celsius),

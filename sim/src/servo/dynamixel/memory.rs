@@ -49,6 +49,12 @@ impl Memory {
         saved.copy_from_slice(bytes.split_at(EEPROM).0);
     }
 
+    /// The EEPROM area as the next power-up finds it.
+    #[must_use]
+    pub fn saved(&self) -> &[u8] {
+        &self.saved
+    }
+
     /// Power comes back: EEPROM is found again, RAM is at its initial values and limits.
     pub fn power_up(&mut self) {
         let saved = self.saved;

@@ -4,6 +4,8 @@
 //! `FF FF FD 00 ID LEN_L LEN_H INST params… CRC_L CRC_H`, `LEN` = bytes after it. A further `FD`
 //! follows each `FF FF FD` behind the header, and counts.
 
+use super::registers::EEPROM_END;
+
 /// The id every servo listens to.
 pub const BROADCAST: u8 = 0xFE;
 /// The most bytes `LEN` may claim; anything above is taken for noise.
@@ -18,6 +20,29 @@ pub struct Request {
     pub instruction: Instruction,
     /// The whole frame, header to CRC.
     pub raw: Vec<u8>,
+}
+
+impl Request {
+    /// Whether it writes to the EEPROM area.
+    #[must_use]
+    pub fn writes_eeprom(&self) -> bool {
+        match &self.instruction {
+            Instruction::Write { address, .. } | Instruction::Stage { address, .. } => {
+                *address < EEPROM_END
+            }
+            Instruction::WriteEach { writes } => {
+                writes.iter().any(|(_, address, _)| *address < EEPROM_END)
+            }
+            Instruction::Reset { .. } => true,
+            Instruction::Ping
+            | Instruction::Read { .. }
+            | Instruction::Action
+            | Instruction::Reboot
+            | Instruction::ReadEach { .. }
+            | Instruction::ReadTogether { .. }
+            | Instruction::Unknown => false,
+        }
+    }
 }
 
 /// What a request asks for.

@@ -204,13 +204,24 @@ pub const REGISTERS: [Register; 60] = [
 /// First address past the EEPROM area.
 pub const EEPROM_END: u16 = 64;
 
+/// Bits a second by baud code.
+pub const RATES: [u32; 7] = [
+    9_600, 57_600, 115_200, 1_000_000, 2_000_000, 3_000_000, 4_000_000,
+];
+/// Baud code of 1 000 000 bits a second.
+pub const ONE_MEGABAUD: i32 = 3;
+
 /// Bits a second of baud code `code`, `None` for a code that does not exist.
 #[must_use]
 pub fn baud_of(code: i32) -> Option<u32> {
-    let rates = [
-        9_600, 57_600, 115_200, 1_000_000, 2_000_000, 3_000_000, 4_000_000,
-    ];
-    rates.get(usize::try_from(code).ok()?).copied()
+    RATES.get(usize::try_from(code).ok()?).copied()
+}
+
+/// The code of `baud` bits a second, `None` for a rate it can't be set to.
+#[must_use]
+pub fn baud_code(baud: u32) -> Option<i32> {
+    let code = RATES.iter().position(|rate| *rate == baud)?;
+    i32::try_from(code).ok()
 }
 
 /// What differs from model to model.
@@ -222,6 +233,8 @@ pub struct Make {
     pub amps_unit: Option<f64>,
     /// A at stall.
     pub stall_amps: f64,
+    /// V of a supply of its own, beside that of the arm; the line alone is shared.
+    pub supply: Option<f64>,
     /// Whether the motor stops when its bus watchdog trips: on the smallest it turns on.
     pub watchdog_stops: bool,
 }
@@ -268,18 +281,21 @@ pub fn make_of(model: Model) -> Make {
             initial: &XL330,
             amps_unit: Some(0.001),
             stall_amps: 1.47,
+            supply: Some(5.0),
             watchdog_stops: false,
         },
         Model::Xm430W350 | Model::Xm540W270 => Make {
             initial: &XM430,
             amps_unit: Some(0.00269),
             stall_amps: if model == Model::Xm430W350 { 2.3 } else { 4.4 },
+            supply: Some(12.0),
             watchdog_stops: true,
         },
         Model::Sts3215 | Model::Xl430W250 | Model::Xc430W150 => Make {
             initial: &[],
             amps_unit: None,
             stall_amps: 1.4,
+            supply: None,
             watchdog_stops: true,
         },
     }

@@ -14,6 +14,8 @@ fn servo(model: Model) -> XServo {
         homing_offset: -212,
         range_min: 945,
         range_max: 3149,
+        fresh: false,
+        baud: None,
     });
     let volts = if model == Model::Xl330M288 { 5.0 } else { 7.4 };
     servo.sense(Motion::default(), volts, DT, 0);
