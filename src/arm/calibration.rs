@@ -16,6 +16,12 @@ use serde::de::{MapAccess, Visitor};
 
 use crate::units::{Counts, MAX_JOINTS, Rad, RadPerSec};
 
+mod error;
+mod shadow;
+
+pub use error::CalibrationError;
+pub use shadow::{SHADOW, Shadow};
+
 /// Counts in a turn.
 pub const COUNTS_PER_TURN: f64 = 4096.0;
 /// The count of URDF zero on a joint that turns all the way round.
@@ -41,108 +47,6 @@ pub struct JointSpan<'a> {
     pub lower: Rad,
     /// The URDF's upper limit.
     pub upper: Rad,
-}
-
-/// Why a calibration can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum CalibrationError {
-    /// The file can't be read.
-    #[error("calibration {file}: {source}: check the path in the cell file")]
-    Read {
-        /// The file.
-        file: String,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// It is no calibration, or has a key that is not known.
-    #[error("calibration {file}: {source}: write it anew with LeRobot's or `surehand calibrate`")]
-    Json {
-        /// The file.
-        file: String,
-        /// Where and what.
-        source: serde_json::Error,
-    },
-    /// It lacks a joint of the arm.
-    #[error("calibration {file}: joint {joint} is missing: calibrate this arm again")]
-    MissingJoint {
-        /// The file.
-        file: String,
-        /// The joint.
-        joint: String,
-    },
-    /// It has a joint that the arm has not.
-    #[error("calibration {file}: the arm has no joint {joint}: use the calibration of this arm")]
-    UnknownJoint {
-        /// The file.
-        file: String,
-        /// The joint.
-        joint: String,
-    },
-    /// A number lies outside of what it may be.
-    #[error(
-        "calibration {file}: {joint}.{key} is {value}, it must be {lowest} to {highest}: calibrate this arm again"
-    )]
-    OutOfRange {
-        /// The file.
-        file: String,
-        /// The joint.
-        joint: String,
-        /// The key.
-        key: &'static str,
-        /// As it stands there.
-        value: i64,
-        /// Smallest that may be.
-        lowest: i32,
-        /// Largest that may be.
-        highest: i32,
-    },
-    /// The range is empty.
-    #[error(
-        "calibration {file}: {joint}: range_min {min} is not below range_max {max}: calibrate this arm again"
-    )]
-    EmptyRange {
-        /// The file.
-        file: String,
-        /// The joint.
-        joint: String,
-        /// `range_min`.
-        min: i32,
-        /// `range_max`.
-        max: i32,
-    },
-    /// Two joints have one id.
-    #[error(
-        "calibration {file}: {joint} has id {id}, as another joint has: calibrate this arm again"
-    )]
-    DuplicateId {
-        /// The file.
-        file: String,
-        /// The joint.
-        joint: String,
-        /// The id.
-        id: u8,
-    },
-    /// The range is not that of the URDF.
-    #[error(
-        "calibration {file}: {joint} moves {calibrated:.3} rad ({min}…{max}), its URDF limits are {urdf:.3} rad apart: use the URDF of this arm or calibrate it again"
-    )]
-    DoesNotFit {
-        /// The file.
-        file: String,
-        /// The joint.
-        joint: String,
-        /// `range_min`.
-        min: i32,
-        /// `range_max`.
-        max: i32,
-        /// The calibrated range, radians.
-        calibrated: f64,
-        /// Upper − lower limit, radians.
-        urdf: f64,
-    },
-    /// More joints than an arm may have.
-    #[error("an arm has at most {MAX_JOINTS} joints, this one has {0}")]
-    TooManyJoints(usize),
 }
 
 /// An angle that no goal may have.
@@ -290,6 +194,7 @@ pub fn truncate(counts: f64) -> Option<i32> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calibration {
     joints: Vec<JointCalibration>,
+    shadows: Vec<Shadow>,
 }
 
 /// One entry of the file.
@@ -362,16 +267,24 @@ impl Calibration {
                 file: file.to_owned(),
                 source,
             })?;
-        if let Some((joint, _)) = entries
-            .iter()
-            .find(|(name, _)| !joints.iter().any(|joint| joint.name == name))
-        {
+        if let Some((joint, _)) = entries.iter().find(|(name, _)| {
+            let known = joints.iter().any(|joint| joint.name == name);
+            !known && shadow::joint_of(name, joints).is_none()
+        }) {
             return Err(CalibrationError::UnknownJoint {
                 file: file.to_owned(),
                 joint: joint.clone(),
             });
         }
         let mut ids = BTreeSet::new();
+        let mut unique = |name: &str, id: u8| {
+            let error = || CalibrationError::DuplicateId {
+                file: file.to_owned(),
+                joint: name.to_owned(),
+                id,
+            };
+            ids.insert(id).then_some(()).ok_or_else(error)
+        };
         let mut calibrated = Vec::with_capacity(joints.len());
         for span in joints {
             let Some((_, entry)) = entries.iter().find(|(name, _)| name == span.name) else {
@@ -381,22 +294,37 @@ impl Calibration {
                 });
             };
             let joint = Joint { file, span }.check(entry)?;
-            if !ids.insert(joint.id) {
-                return Err(CalibrationError::DuplicateId {
-                    file: file.to_owned(),
-                    joint: joint.name,
-                    id: joint.id,
-                });
-            }
+            unique(span.name, joint.id)?;
             calibrated.push(joint);
         }
-        Ok(Calibration { joints: calibrated })
+        let mut shadows = Vec::new();
+        for (name, entry) in &entries {
+            let joint = shadow::joint_of(name, joints)
+                .filter(|_| !joints.iter().any(|span| span.name == name));
+            if let Some(joint) = joint
+                && let (Some(span), Some(first)) = (joints.get(joint), calibrated.get(joint))
+            {
+                let shadow = shadow::shadow(file, name, entry, span, (joint, first))?;
+                unique(name, shadow.servo().id)?;
+                shadows.push(shadow);
+            }
+        }
+        Ok(Calibration {
+            joints: calibrated,
+            shadows,
+        })
     }
 
     /// The joints in the arm's order.
     #[must_use]
     pub fn joints(&self) -> &[JointCalibration] {
         &self.joints
+    }
+
+    /// The second servos of joints that two drive.
+    #[must_use]
+    pub fn shadows(&self) -> &[Shadow] {
+        &self.shadows
     }
 
     /// The joint called `name`.

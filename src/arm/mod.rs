@@ -14,7 +14,9 @@ pub mod plane;
 pub mod space;
 pub mod tool;
 
-pub use calibration::{Calibration, CalibrationError, Goal, JointCalibration, JointSpan};
+pub use calibration::{
+    Calibration, CalibrationError, Goal, JointCalibration, JointSpan, SHADOW, Shadow,
+};
 pub use conventions::Convention;
 pub use family::Family;
 pub use limits::JointLimits;

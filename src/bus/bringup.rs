@@ -9,24 +9,27 @@
 //! torque is asked for (a goal write switches torque on). May allocate; runs before the loop, or in
 //! a guard that replaces another and has not sent anything yet.
 
+mod found;
 mod look;
+mod sample;
 
 use std::time::Duration;
 
-use super::dynamixel::Model;
 use super::frames::ReplyFrames;
 use super::map::map;
 use super::port::Port;
 use super::problem::{Problem, Trouble};
 use super::register::{Block, Torque};
-use super::service::{Health, RawReading, Reading, TorqueError};
+use super::service::{Health, RawReading, Reading, Second, TorqueError};
 use super::settings::ServoSettings;
 use super::timeouts::Timeouts;
 use super::transaction::{Answer, Bytes, Line, deadline_in, monotonic_now};
 use crate::arm::Family;
-use crate::arm::calibration::Calibration;
+use crate::arm::calibration::{Calibration, JointCalibration};
 use crate::units::{JointVec, MonoTime};
-use look::Look;
+pub use found::FoundServo;
+use look::{Look, Part};
+pub use sample::Sample;
 
 /// How often a servo is asked before it counts as silent: the first question after a takeover may
 /// fall into the rest of a torn frame.
@@ -38,6 +41,9 @@ const PINGS: u32 = 2;
 const PATIENCE: Duration = Duration::from_millis(40);
 /// What they may take in service.
 pub const MAX_TURNAROUND: Duration = Duration::from_millis(5);
+/// The two servos of a joint measure no farther apart, counts: 5°, of which gears and a calibration by
+/// hand take some.
+const APART: u32 = 57;
 /// Exchanges tried until two are fast enough: a busy machine delays some, a slow adapter all.
 const LATENCY_SAMPLES: u32 = 16;
 
@@ -73,6 +79,7 @@ pub struct Silent(());
 #[derive(Debug)]
 pub struct Found {
     servos: Vec<FoundServo>,
+    seconds: Vec<FoundServo>,
     problems: Vec<Problem>,
 }
 
@@ -88,51 +95,8 @@ pub struct Ready {
     /// The hardware error that each alert was for.
     pub(super) hardware: JointVec<u8>,
     pub(super) frames: ReplyFrames,
-}
-
-/// One servo as it was found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FoundServo {
-    /// Its model number, when it could be read.
-    pub model: Option<i32>,
-    /// Its firmware, when it could be read; a second number is Feetech's alone.
-    pub firmware: Option<(i32, i32)>,
-    /// What it measures.
-    pub reading: RawReading,
-    /// Its supply and temperature, where a tick does not read them.
-    pub health: Option<Health>,
-    /// Whether its torque is on, when it could be read.
-    pub torque_on: Option<bool>,
-}
-
-impl FoundServo {
-    /// How its registers are to be read.
-    fn reading_of(&self, family: Family) -> Reading {
-        let standard = Reading {
-            health: self.health,
-            ..Reading::of(family)
-        };
-        match (family, self.model.and_then(Model::of)) {
-            (Family::Dynamixel, Some(model)) => Reading {
-                load_at_stall: model.load_at_stall(),
-                ..standard
-            },
-            (Family::Feetech, _) | (Family::Dynamixel, None) => standard,
-        }
-    }
-
-    /// The model, as its maker calls it, and the firmware that a commissioning test stands for;
-    /// `None` for a servo without a bus watchdog, or one that could not be read.
-    #[must_use]
-    pub fn tested_as(&self, family: Family) -> Option<(&'static str, i32)> {
-        match family {
-            Family::Feetech => None,
-            Family::Dynamixel => {
-                let (firmware, _) = self.firmware?;
-                Some((Model::of(self.model?)?.name(), firmware))
-            }
-        }
-    }
+    /// The second servos of joints that two drive.
+    pub(super) seconds: JointVec<Second>,
 }
 
 /// An arm on a port. `S` is how far its bring-up has come.
@@ -220,41 +184,36 @@ impl Bus<Silent> {
     /// them with the calibration. Writes nothing, so it may be used on an arm that moves.
     #[must_use]
     pub fn find(mut self) -> Bus<Found> {
-        // First a sync read: it tells an echoing adapter from its own answer, a ping can't.
         let ids = self.ids;
-        let map = map(self.family());
-        let present = self.read_patiently(map.present, &ids);
-        let pings = self.ping_all();
-        // Those that are silent have cost enough time: a takeover must not take long.
+        let looks = self.look_at(&ids);
         let awake: JointVec<u8> = ids
             .iter()
-            .zip(&pings)
-            .filter(|(_, ping)| matches!(ping, Answer::Data { .. }))
+            .zip(&looks)
+            .filter(|(_, look)| matches!(look.ping, Answer::Data { .. }))
             .map(|(id, _)| *id)
             .collect();
-        let eeprom = self.read_patiently(map.eeprom, &awake);
-        let control = self.read_patiently(map.control, &awake);
-        let health = map.health.map(|block| self.read_patiently(block, &awake));
+        let joints = self.calibration.joints().iter();
         let mut problems = Vec::new();
-        let mut servos = Vec::new();
-        for (index, joint) in self.calibration.joints().iter().enumerate() {
-            let look = Look {
-                family: self.family(),
-                ping: pings.get(index).unwrap_or_default(),
-                present: present.get(index).unwrap_or_default(),
-                health: (health.as_ref())
-                    .and_then(|health| Health::from_answer(&health.get(index)?)),
-                eeprom: eeprom.get(index).and_then(data),
-                control: control.get(index).and_then(data),
-            };
-            let servo = Some((joint.name().to_owned(), joint.id()));
-            let troubles = look.troubles(joint);
-            problems.extend(troubles.into_iter().map(|trouble| Problem {
-                servo: servo.clone(),
-                trouble,
-            }));
-            servos.push(look.found());
+        for (joint, look) in joints.zip(&looks) {
+            problems.extend(named(joint, look.troubles(joint, Part::First)));
         }
+        let seconds = self.calibration.shadows().iter();
+        let seconds: JointVec<u8> = seconds.map(|shadow| shadow.servo().id()).collect();
+        let second_looks = self.look_at(&seconds);
+        for (shadow, look) in self.calibration.shadows().iter().zip(&second_looks) {
+            let servo = shadow.servo();
+            let part = Part::Second {
+                first: ids.get(shadow.joint()).unwrap_or_default(),
+                mirrored: shadow.mirrored(),
+            };
+            let mut troubles = look.troubles(servo, part);
+            if let Some(first) = looks.get(shadow.joint()) {
+                troubles.extend(beside(&look.found(), &first.found()));
+            }
+            problems.extend(named(servo, troubles));
+        }
+        let servos = looks.iter().map(Look::found).collect();
+        let seconds = second_looks.iter().map(Look::found).collect();
         if problems
             .iter()
             .any(|problem| problem.trouble == Trouble::Port)
@@ -268,7 +227,41 @@ impl Bus<Silent> {
             servo: None,
             trouble,
         }));
-        self.into_state(Found { servos, problems }).0
+        let found = Found {
+            servos,
+            seconds,
+            problems,
+        };
+        self.into_state(found).0
+    }
+
+    /// Everything that the servos with these ids say, in their order.
+    fn look_at(&mut self, ids: &JointVec<u8>) -> Vec<Look> {
+        // First a sync read: it tells an echoing adapter from its own answer, a ping can't.
+        let map = map(self.family());
+        let present = self.read_patiently(map.present, ids, ids);
+        let pings = self.ping_all(ids);
+        // Those that are silent have cost enough time: a takeover must not take long.
+        let awake: JointVec<u8> = ids
+            .iter()
+            .zip(&pings)
+            .filter(|(_, ping)| matches!(ping, Answer::Data { .. }))
+            .map(|(id, _)| *id)
+            .collect();
+        let eeprom = self.read_patiently(map.eeprom, ids, &awake);
+        let control = self.read_patiently(map.control, ids, &awake);
+        let health = map
+            .health
+            .map(|block| self.read_patiently(block, ids, &awake));
+        let look = |index| Look {
+            family: self.family(),
+            ping: pings.get(index).unwrap_or_default(),
+            present: present.get(index).unwrap_or_default(),
+            health: (health.as_ref()).and_then(|health| Health::from_answer(&health.get(index)?)),
+            eeprom: eeprom.get(index).and_then(data),
+            control: control.get(index).and_then(data),
+        };
+        (0..ids.len()).map(look).collect()
     }
 
     fn present(&self) -> Block {
@@ -276,9 +269,8 @@ impl Bus<Silent> {
     }
 
     /// Asks each servo whether it is there, once more while it is silent.
-    fn ping_all(&mut self) -> JointVec<Answer> {
+    fn ping_all(&mut self, ids: &JointVec<u8>) -> JointVec<Answer> {
         let wait = self.patience().ping();
-        let ids = self.ids;
         ids.map(|id| {
             let mut answer = Answer::default();
             for _ in 0..PINGS {
@@ -292,10 +284,14 @@ impl Bus<Silent> {
     }
 
     /// Reads a block of the servos of `asked`, again of those that did not answer well. One answer
-    /// for each servo of the arm; nothing from those not asked.
-    fn read_patiently(&mut self, block: Block, asked: &JointVec<u8>) -> JointVec<Answer> {
+    /// for each of `ids`; nothing from those not asked.
+    fn read_patiently(
+        &mut self,
+        block: Block,
+        ids: &JointVec<u8>,
+        asked: &JointVec<u8>,
+    ) -> JointVec<Answer> {
         let timeouts = self.patience();
-        let ids = self.ids;
         let mut answers: JointVec<Answer> = JointVec::repeat(Answer::default(), ids.len());
         for _ in 0..ATTEMPTS {
             let lacks = |id: u8, answer: &Answer| {
@@ -313,7 +309,7 @@ impl Bus<Silent> {
             let deadline = deadline_in(timeouts.sync_read(missing.len(), block));
             let again = self.line().sync_read(&missing, block, deadline);
             let mut again = again.iter();
-            for (answer, id) in answers.iter_mut().zip(&ids) {
+            for (answer, id) in answers.iter_mut().zip(ids) {
                 if lacks(*id, answer) {
                     *answer = again.next().copied().unwrap_or_default();
                 }
@@ -369,6 +365,12 @@ impl Bus<Found> {
         &self.state.servos
     }
 
+    /// The second servos of joints that two drive, in the calibration's order.
+    #[must_use]
+    pub fn seconds(&self) -> &[FoundServo] {
+        &self.state.seconds
+    }
+
     /// Into service: writes each servo's settings (in the arm's order) and reads them back. Torque
     /// stays as it is, and no goal is written.
     ///
@@ -381,7 +383,8 @@ impl Bus<Found> {
         let timeouts = self.patience();
         // Four registers at most, each written and read back.
         let control = map(self.family()).control;
-        let wait = timeouts.sync_read(self.ids.len(), control) * 8;
+        let servos = self.ids.len() + self.state.seconds.len();
+        let wait = timeouts.sync_read(servos, control) * 8;
         let mut bus = self.adopt(settings)?;
         let mut tries = 1;
         loop {
@@ -406,13 +409,18 @@ impl Bus<Found> {
             });
         }
         let servos = &self.state.servos;
-        let torque = if servos.iter().any(|servo| servo.torque_on == Some(true)) {
+        let mut all = servos.iter().chain(&self.state.seconds);
+        let torque = if all.any(|servo| servo.torque_on == Some(true)) {
             Torque::On
         } else {
             Torque::Off
         };
         let family = self.family();
+        let seconds = self.calibration.shadows().iter().zip(&self.state.seconds);
+        let seconds = seconds
+            .map(|(shadow, found)| Second::new(shadow.joint(), shadow.servo().id(), found.health));
         let ready = Ready {
+            seconds: seconds.collect(),
             settings: settings.to_vec(),
             torque,
             goals: JointVec::default(),
@@ -425,6 +433,40 @@ impl Bus<Found> {
         };
         Ok(self.into_state(ready).0)
     }
+}
+
+fn named(
+    servo: &JointCalibration,
+    troubles: Vec<Trouble>,
+) -> impl Iterator<Item = Problem> + use<> {
+    let servo = Some((servo.name().to_owned(), servo.id()));
+    troubles.into_iter().map(move |trouble| Problem {
+        servo: servo.clone(),
+        trouble,
+    })
+}
+
+/// What is wrong with a joint's second servo beside the first.
+fn beside(second: &FoundServo, first: &FoundServo) -> Vec<Trouble> {
+    let mut troubles = Vec::new();
+    if let (Some(found), Some(first)) = (second.model, first.model)
+        && found != first
+    {
+        troubles.push(Trouble::OtherThanFirst { found, first });
+    }
+    if let (
+        RawReading::Fresh {
+            position: found, ..
+        },
+        RawReading::Fresh {
+            position: first, ..
+        },
+    ) = (second.reading, first.reading)
+        && found.0.abs_diff(first.0) > APART
+    {
+        troubles.push(Trouble::Apart { found, first });
+    }
+    troubles
 }
 
 fn data(answer: Answer) -> Option<Bytes> {

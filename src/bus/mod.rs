@@ -5,7 +5,8 @@
 //! descriptor, [`port`] opens it, [`bringup`] takes a silent line to one whose
 //! servos are known to be the calibrated arm, and [`service`] reads and writes them tick by tick.
 //! Owns what goes out on the wire. Never decides a motion: goals come as a
-//! [`JointCommand`](crate::control::JointCommand), and no register of the EEPROM is ever written.
+//! [`JointCommand`](crate::control::JointCommand), and no register of the EEPROM is ever written
+//! (commissioning does that, with these codecs and a port of its own).
 
 pub mod bringup;
 pub mod dynamixel;
@@ -22,7 +23,7 @@ pub mod settings;
 pub mod timeouts;
 pub mod transaction;
 
-pub use bringup::{BringUpError, Bus, Found, Ready, Silent};
+pub use bringup::{BringUpError, Bus, Found, FoundServo, Ready, Sample, Silent};
 pub use port::{Port, PortError};
 pub use problem::{Problem, Trouble};
 pub use service::{GoalError, HeldGoal, RawReading, Reading, TorqueError, TorqueFault, Watchdogs};

@@ -3,6 +3,7 @@
 //! `tokio-serial` configures and locks the device; the loop reads and writes a descriptor of its
 //! own on it, which never blocks and needs no runtime. Never sends a byte.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -65,29 +66,9 @@ impl Port {
     /// One line with the port and what to do, when it is absent, forbidden, in use or no serial
     /// port.
     pub fn open(path: &Path, baud: u32, family: Family) -> Result<Port, PortError> {
-        let path = path.to_path_buf();
-        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let fd =
-            rustix::fs::open(&path, flags, Mode::empty()).map_err(|errno| opening(&path, errno))?;
-        if !rustix::termios::isatty(&fd) {
-            return Err(PortError::NotATerminal(path));
-        }
-        let lock = tokio_serial::new(path.to_string_lossy(), baud)
-            .data_bits(DataBits::Eight)
-            .parity(Parity::None)
-            .stop_bits(StopBits::One)
-            .flow_control(FlowControl::None)
-            .exclusive(true)
-            .open()
-            .map_err(|error| configuring(&path, baud, &error))?;
-        if is_pseudo_terminal(&path) {
-            // A pty outlives its last user as long as the other end is open, and so does its
-            // exclusive flag: after a crash no ordinary user could open it again. The file lock
-            // alone goes with the process.
-            rustix::termios::ioctl_tiocnxcl(&fd).map_err(|errno| opening(&path, errno))?;
-        }
+        let (fd, lock) = device(path, baud)?;
         Ok(Port {
-            path,
+            path: path.to_path_buf(),
             baud,
             line: Line::new(fd, family),
             lock,
@@ -130,6 +111,36 @@ impl Port {
     pub fn errors(&self) -> crate::messages::BusErrors {
         self.line.errors()
     }
+}
+
+/// Opens and configures the device at `path`, 8N1, without flow control, for this process alone:
+/// a descriptor that never blocks, and the handle that holds the lock.
+///
+/// # Errors
+/// As [`Port::open`].
+pub fn device(path: &Path, baud: u32) -> Result<(OwnedFd, Box<dyn SerialPort>), PortError> {
+    let path = path.to_path_buf();
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fd =
+        rustix::fs::open(&path, flags, Mode::empty()).map_err(|errno| opening(&path, errno))?;
+    if !rustix::termios::isatty(&fd) {
+        return Err(PortError::NotATerminal(path));
+    }
+    let lock = tokio_serial::new(path.to_string_lossy(), baud)
+        .data_bits(DataBits::Eight)
+        .parity(Parity::None)
+        .stop_bits(StopBits::One)
+        .flow_control(FlowControl::None)
+        .exclusive(true)
+        .open()
+        .map_err(|error| configuring(&path, baud, &error))?;
+    if is_pseudo_terminal(&path) {
+        // A pty outlives its last user as long as the other end is open, and so does its
+        // exclusive flag: after a crash no ordinary user could open it again. The file lock
+        // alone goes with the process.
+        rustix::termios::ioctl_tiocnxcl(&fd).map_err(|errno| opening(&path, errno))?;
+    }
+    Ok((fd, lock))
 }
 
 fn is_pseudo_terminal(path: &Path) -> bool {

@@ -56,11 +56,34 @@ pub enum Trouble {
     DriveMode {
         /// Register 10.
         found: i32,
+        /// What it must hold.
+        right: i32,
     },
     /// It obeys a second id as well.
     SecondId {
         /// Which.
         found: i32,
+    },
+    /// It is the second servo of a joint, and does not obey the first one's id.
+    NotSecond {
+        /// Its secondary id.
+        found: i32,
+        /// The first servo's.
+        first: u8,
+    },
+    /// It is the second servo of a joint and of another model than the first.
+    OtherThanFirst {
+        /// Its model number.
+        found: i32,
+        /// The first one's.
+        first: i32,
+    },
+    /// The two servos of a joint measure different positions.
+    Apart {
+        /// What the second measures.
+        found: Counts,
+        /// The first.
+        first: Counts,
     },
     /// The bus watchdog's commissioning test was passed with another firmware of this model.
     Watchdog {
@@ -163,12 +186,28 @@ impl fmt::Display for Trouble {
                 f,
                 "is in operating mode {found}, not {right}: run `surehand setup`"
             ),
-            Trouble::DriveMode { found } => {
-                write!(f, "has drive mode {found}, not 0: run `surehand setup`")
+            Trouble::DriveMode { found, right } => {
+                write!(
+                    f,
+                    "has drive mode {found}, not {right}: run `surehand setup`"
+                )
             }
+            Trouble::NotSecond { found, first } => write!(
+                f,
+                "has secondary id {found}, not {first}, and would stand still while the first servo of its joint turns: run `surehand setup`"
+            ),
+            Trouble::OtherThanFirst { found, first } => write!(
+                f,
+                "is model {found}, the first servo of its joint {first}: both must be of one model"
+            ),
+            Trouble::Apart { found, first } => write!(
+                f,
+                "is at {}, the first servo of its joint at {}: they would work against each other; look at horn and screws, and calibrate again",
+                found.0, first.0
+            ),
             Trouble::SecondId { found } => write!(
                 f,
-                "obeys id {found} as well (its secondary id): set that to 255 with its maker's tool"
+                "obeys id {found} as well (its secondary id): run `surehand setup`, which takes it away"
             ),
             Trouble::Watchdog { model, firmware } => write!(
                 f,

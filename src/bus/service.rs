@@ -6,10 +6,14 @@
 
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::as_conversions)]
 
+mod audit;
 mod reading;
+mod shadows;
 mod watchdogs;
 
+pub use audit::HeldGoal;
 pub use reading::{Health, RawReading, Reading};
+pub use shadows::Second;
 pub use watchdogs::Watchdogs;
 
 use super::bringup::{Bus, Ready};
@@ -26,6 +30,7 @@ use crate::arm::calibration::OutsideRange;
 use crate::control::{JointCommand, JointReading, ReadFault};
 use crate::messages::BusErrors;
 use crate::units::{JointVec, MonoTime};
+use audit::check;
 
 /// Why no goal was written to any servo.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -70,15 +75,6 @@ pub enum TorqueFault {
     },
 }
 
-/// Whether a servo holds the goal it was sent last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HeldGoal {
-    /// It does, or none was sent.
-    AsWritten,
-    /// Another one: it has not taken the last.
-    Other,
-}
-
 /// Why torque was not switched on, or settings were not taken.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum TorqueError {
@@ -115,13 +111,18 @@ impl Bus<Ready> {
             .map(|(answer, reading)| RawReading::from_answer(*reading, answer))
             .collect();
         self.name_alerts(&mut readings, deadline);
+        self.with_seconds(&mut readings);
         readings
     }
 
     /// Asks one servo for its supply and temperature, where a tick does not read them of all.
-    /// `joint` counts in the arm's order, modulo the number of joints.
-    pub fn ask_health(&mut self, joint: usize, deadline: MonoTime) {
-        let joint = joint.checked_rem(self.ids().len()).unwrap_or(0);
+    /// `servo` counts in the arm's order and on through second servos, modulo the number of all.
+    pub fn ask_health(&mut self, servo: usize, deadline: MonoTime) {
+        let joints = self.ids().len();
+        let joint = servo.checked_rem(joints + self.seconds()).unwrap_or(0);
+        if let Some(second) = joint.checked_sub(joints) {
+            return self.ask_second(second, deadline);
+        }
         let (Some(block), Some(id)) = (map(self.family()).health, self.ids().get(joint)) else {
             return;
         };
@@ -266,12 +267,27 @@ impl Bus<Ready> {
     pub fn torque_held(&mut self, deadline: MonoTime) -> JointVec<Option<bool>> {
         let register = map(self.family()).torque_enable;
         let block = Block::of(register);
-        self.sync_read(block, deadline).map(|answer| match answer {
+        let held = |answer: Answer| match answer {
             Answer::Data { bytes, .. } => block
                 .get(bytes.as_slice(), register)
                 .map(|value| value != 0),
             Answer::Missing(_) => None,
-        })
+        };
+        let mut all = self.sync_read(block, deadline).map(held);
+        let (joints, ids) = self.second_ids();
+        if !ids.is_empty() {
+            let seconds = self.line().sync_read(&ids, block, deadline);
+            for (joint, second) in joints.iter().zip(&seconds.map(held)) {
+                if let Some(first) = all.as_mut_slice().get_mut(*joint) {
+                    *first = match (*first, *second) {
+                        (Some(false), Some(false)) => Some(false),
+                        (Some(true), _) | (_, Some(true)) => Some(true),
+                        (None, _) | (_, None) => None,
+                    };
+                }
+            }
+        }
+        all
     }
 
     /// Writes acceleration, speed and torque limit of every servo and reads them back. After a
@@ -341,58 +357,6 @@ impl Bus<Ready> {
         self.line().write_each(register, pair, deadline)
     }
 
-    /// Compares what one servo holds with what it was told: settings, torque and goal. One that
-    /// has restarted has lost them without a word. `joint` counts in the arm's order, modulo the number
-    /// of joints, so that a tick number will do.
-    ///
-    /// # Errors
-    /// The joint, and the first register that differs, or why it could not be read.
-    pub fn audit(&mut self, joint: usize, deadline: MonoTime) -> Result<HeldGoal, TorqueError> {
-        let joint = joint.checked_rem(self.ids().len()).unwrap_or(0);
-        let (Some(id), Some(settings)) = (
-            self.ids().get(joint),
-            self.state().settings.get(joint).copied(),
-        ) else {
-            return Ok(HeldGoal::AsWritten);
-        };
-        let torque = i32::from(self.state().torque.byte());
-        let map = map(self.family());
-        let answers = self
-            .line()
-            .sync_read(&JointVec::repeat(id, 1), map.control, deadline);
-        let not_taken = |fault| TorqueError::NotTaken { joint, fault };
-        let bytes = match answers.get(0).unwrap_or_default() {
-            Answer::Data { bytes, .. } => bytes,
-            Answer::Missing(fault) => return Err(not_taken(TorqueFault::Unread(fault))),
-        };
-        let expected: [(Register, i32); 4] = [
-            (map.torque_enable, torque),
-            (map.acceleration.register(), settings.acceleration()),
-            (map.velocity.register(), settings.velocity()),
-            (map.torque.register(), settings.torque()),
-        ];
-        for (register, expected) in expected {
-            check(map.control, bytes.as_slice(), register, expected).map_err(not_taken)?;
-        }
-        if let Some(watchdog) = map.watchdog
-            && map.control.get(bytes.as_slice(), watchdog.register()) != Some(dynamixel::TRIPPED)
-        {
-            // One that has tripped is asked for by itself, and is no restart.
-            let expected = settings.watchdog();
-            let register = watchdog.register();
-            check(map.control, bytes.as_slice(), register, expected).map_err(not_taken)?;
-        }
-        // A limp servo is sent no goals.
-        let sent = self.state().goals.get(joint).filter(|_| torque != 0);
-        let held = map
-            .control
-            .get(bytes.as_slice(), map.goal_position.register());
-        Ok(match sent {
-            Some(sent) if held != Some(sent) => HeldGoal::Other,
-            Some(_) | None => HeldGoal::AsWritten,
-        })
-    }
-
     /// Has all servos answer a tick's question in one frame, from firmware on that can.
     pub fn share_replies(&mut self) {
         self.state_mut().frames = ReplyFrames::of(Frames::Shared);
@@ -453,27 +417,24 @@ impl Bus<Ready> {
         deadline: MonoTime,
     ) -> Result<(), TorqueError> {
         let block = Block::of(register);
-        let answers = self.sync_read(block, deadline);
-        for (joint, (answer, expected)) in answers.iter().zip(expected).enumerate() {
-            match answer {
-                Answer::Data { bytes, .. } => check(block, bytes.as_slice(), register, *expected),
-                Answer::Missing(fault) => Err(TorqueFault::Unread(*fault)),
+        let firsts = self.sync_read(block, deadline);
+        let (joints, ids) = self.second_ids();
+        let seconds = match ids.is_empty() {
+            true => JointVec::default(),
+            false => self.line().sync_read(&ids, block, deadline),
+        };
+        let firsts = firsts.iter().enumerate();
+        let seconds = joints.iter().copied().zip(&seconds);
+        for (joint, answer) in firsts.chain(seconds) {
+            match (answer, expected.get(joint)) {
+                (Answer::Data { bytes, .. }, Some(expected)) => {
+                    check(block, bytes.as_slice(), register, expected)
+                }
+                (Answer::Missing(fault), _) => Err(TorqueFault::Unread(*fault)),
+                (Answer::Data { .. }, None) => Ok(()),
             }
             .map_err(|fault| TorqueError::NotTaken { joint, fault })?;
         }
         Ok(())
-    }
-}
-
-/// Whether `register` in the bytes of `block` holds what is expected.
-fn check(block: Block, bytes: &[u8], register: Register, expected: i32) -> Result<(), TorqueFault> {
-    match block.get(bytes, register) {
-        Some(found) if found == expected => Ok(()),
-        Some(found) => Err(TorqueFault::Differs {
-            address: register.address,
-            expected,
-            found,
-        }),
-        None => Err(TorqueFault::Unread(ReadFault::Corrupt)),
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use surehand::arm::Family;
+use surehand::arm::{Calibration, Family};
 use surehand::bus::{Bus, Found, Port, Ready, monotonic_now};
 use surehand_sim::Motion;
 use surehand_sim::faults::Fault;
@@ -21,6 +21,9 @@ use super::{BAUD, calibration, settings_of};
 const ENCODERS: [i32; 6] = [2130, 1907, 2259, 2010, 2348, 1951];
 /// Where the arm stands in these tests, radians.
 pub(crate) const POSE: [f64; 6] = [0.3, -0.5, 0.7, -0.2, 1.0, 0.4];
+
+/// The joint that a second servo may be on, the seventh on the line.
+pub(crate) const DOUBLED: usize = 1;
 
 /// Servos on a pty that stand still at [`POSE`], whatever they are told.
 pub(crate) struct Arm {
@@ -146,11 +149,12 @@ impl Arm {
     }
 
     pub(crate) fn find(&self) -> Bus<Found> {
-        Bus::new(
-            Port::open(&self.path, BAUD, self.family).unwrap(),
-            calibration(self.family),
-        )
-        .find()
+        self.find_as(calibration(self.family))
+    }
+
+    pub(crate) fn find_as(&self, calibration: Calibration) -> Bus<Found> {
+        let port = Port::open(&self.path, BAUD, self.family).unwrap();
+        Bus::new(port, calibration).find()
     }
 
     pub(crate) fn ready(&self) -> Bus<Ready> {
@@ -183,12 +187,16 @@ fn setups(family: Family) -> Vec<Setup> {
             homing_offset: joint.homing_offset(),
             range_min: joint.range().0.0 as u16,
             range_max: joint.range().1.0 as u16,
+            fresh: false,
+            baud: None,
         })
         .collect()
 }
 
-fn motions() -> [Motion; 6] {
-    POSE.map(|position| Motion {
+/// Of the joints, and of one that is doubled.
+fn motions() -> [Motion; 7] {
+    let [a, b, c, d, e, f] = POSE;
+    [a, b, c, d, e, f, POSE[DOUBLED]].map(|position| Motion {
         position,
         ..Motion::default()
     })

@@ -132,7 +132,9 @@ fn what_is_wrong_with_a_servo_is_named() {
     };
     has(1, &|it| matches!(it, Trouble::ReturnDelay { .. }));
     has(1, &|it| matches!(it, Trouble::Mode { found: 1, .. }));
-    has(2, &|it| matches!(it, Trouble::DriveMode { found: 1 }));
+    has(2, &|it| {
+        matches!(it, Trouble::DriveMode { found: 1, right: 0 })
+    });
     has(3, &|it| {
         matches!(
             it,

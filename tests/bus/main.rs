@@ -5,6 +5,7 @@
 mod allocations;
 mod arm;
 mod dynamixel;
+mod shadows;
 #[path = "../common/so101.rs"]
 mod so101;
 mod third_party;
@@ -42,6 +43,21 @@ pub(crate) fn calibration(family: Family) -> Calibration {
         Family::Dynamixel => "calibration/so101-dynamixel-sim.json",
     };
     Calibration::load(Path::new(file), &spans).unwrap()
+}
+
+/// The X series' with a second servo on a joint, as its entry in the file says.
+pub(crate) fn calibration_with(entry: &str) -> Result<Calibration, String> {
+    let limits = so101::NAMES.into_iter().zip(so101::LIMITS);
+    let spans: Vec<JointSpan> = limits
+        .map(|(name, (lower, upper))| JointSpan {
+            name,
+            lower: Rad(lower),
+            upper: Rad(upper),
+        })
+        .collect();
+    let text = std::fs::read_to_string("calibration/so101-dynamixel-sim.json").unwrap();
+    let text = text.replacen('{', &format!("{{\n{entry},"), 1);
+    Calibration::parse(&text, "arm.json", &spans).map_err(|error| error.to_string())
 }
 
 pub(crate) fn settings() -> Vec<ServoSettings> {

@@ -67,8 +67,8 @@ impl Look {
         RawReading::from_answer(reading, &self.present)
     }
 
-    /// What keeps it from being used.
-    pub(super) fn troubles(&self, joint: &JointCalibration) -> Vec<Trouble> {
+    /// What keeps it from being used as this part of its joint.
+    pub(super) fn troubles(&self, joint: &JointCalibration, part: Part) -> Vec<Trouble> {
         let ping_errors = match self.ping {
             Answer::Data { errors, .. } => errors,
             Answer::Missing(ReadFault::Timeout) => return vec![Trouble::Silent],
@@ -121,13 +121,27 @@ impl Look {
         };
         let mut troubles = match self.family {
             Family::Feetech => feetech_troubles(get, joint),
-            Family::Dynamixel => dynamixel_troubles(get, joint),
+            Family::Dynamixel => dynamixel_troubles(get, joint, part),
         };
         let reading = self.reading();
         let answered = matches!(self.present, Answer::Data { .. });
         troubles.extend(present_troubles(&reading, answered, &limits, joint));
         troubles
     }
+}
+
+/// Which of a joint's servos it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The first, or the only one.
+    First,
+    /// One that obeys what the first is told.
+    Second {
+        /// The first one's id.
+        first: u8,
+        /// Whether it is mounted the other way round.
+        mirrored: bool,
+    },
 }
 
 /// What a servo's own protections allow, and the errors it has told of.
@@ -163,7 +177,11 @@ fn feetech_troubles(get: impl Fn(Register) -> i32, joint: &JointCalibration) -> 
     troubles
 }
 
-fn dynamixel_troubles(get: impl Fn(Register) -> i32, joint: &JointCalibration) -> Vec<Trouble> {
+fn dynamixel_troubles(
+    get: impl Fn(Register) -> i32,
+    joint: &JointCalibration,
+    part: Part,
+) -> Vec<Trouble> {
     let mut troubles = return_delay(get(dynamixel::RETURN_DELAY));
     let status_level = get(dynamixel::STATUS_LEVEL);
     if !(1..=2).contains(&status_level) {
@@ -180,12 +198,23 @@ fn dynamixel_troubles(get: impl Fn(Register) -> i32, joint: &JointCalibration) -
         });
     }
     let drive_mode = get(dynamixel::DRIVE_MODE);
-    if drive_mode != 0 {
-        troubles.push(Trouble::DriveMode { found: drive_mode });
+    let right = match part {
+        Part::First => 0,
+        Part::Second { mirrored, .. } => i32::from(mirrored),
+    };
+    if drive_mode != right {
+        troubles.push(Trouble::DriveMode {
+            found: drive_mode,
+            right,
+        });
     }
-    let second = get(dynamixel::SECONDARY_ID);
-    if (0..=252).contains(&second) {
-        troubles.push(Trouble::SecondId { found: second });
+    let found = get(dynamixel::SECONDARY_ID);
+    match part {
+        Part::First if (0..=252).contains(&found) => troubles.push(Trouble::SecondId { found }),
+        Part::Second { first, .. } if found != i32::from(first) => {
+            troubles.push(Trouble::NotSecond { found, first });
+        }
+        Part::First | Part::Second { .. } => {}
     }
     let range = (get(dynamixel::MIN_POSITION), get(dynamixel::MAX_POSITION));
     troubles.extend(calibration_troubles(
