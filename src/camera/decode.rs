@@ -13,7 +13,7 @@ const MAX_SIDE: usize = 4096;
 /// A picture that can't be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a picture could not be decoded: {0}")]
-pub struct DecodeError(String);
+pub struct DecodeError(pub(super) String);
 
 /// Decodes a JPEG of at most 4096 × 4096 pixels, grey or colour.
 ///

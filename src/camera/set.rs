@@ -1,14 +1,20 @@
 //! All cameras of a cell: started together, read by index.
 //!
-//! Owns one task a camera; dropping the set ends them. Reading never waits.
+//! Owns one task or thread a camera; dropping the set ends them. Reading never waits.
 
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::check::{self, CameraFault, Verdict};
+use super::device::{DeviceCamera, Running};
+use super::feed::Feed;
+use super::login::LoginError;
+use super::source::Source;
 use super::stream::{Stream, StreamError};
 use super::url::{StreamUrl, UrlError};
 use super::{Check, Frame};
@@ -23,8 +29,8 @@ pub type Clock = fn() -> MonoTime;
 pub struct CameraConfig {
     /// Its name, as the policy knows it.
     pub name: String,
-    /// `mjpeg://host:port/path` or `http://host:port/path`.
-    pub url: String,
+    /// Where its pictures come from.
+    pub source: Source,
     /// From the light on the sensor to the picture's arrival here.
     pub latency: Duration,
     /// The camera is at fault when its newest good picture was captured longer ago than this.
@@ -46,6 +52,14 @@ pub enum CameraError {
         /// Why.
         error: UrlError,
     },
+    /// What it is to be asked with can't be read.
+    #[error("camera {camera}: {error}")]
+    Login {
+        /// Its name.
+        camera: String,
+        /// Why.
+        error: LoginError,
+    },
     /// A number out of its range.
     #[error("camera {camera}: {key} is {value}; {remedy}")]
     Value {
@@ -58,6 +72,14 @@ pub enum CameraError {
         /// What it should be.
         remedy: &'static str,
     },
+    /// The system has no thread for it.
+    #[error("camera {camera}: no thread could be started ({error}); end other programs")]
+    Thread {
+        /// Its name.
+        camera: String,
+        /// What the system said.
+        error: String,
+    },
     /// More than a cell may have.
     #[error("{count} cameras; a cell may have {MAX_CAMERAS}")]
     TooMany {
@@ -65,14 +87,12 @@ pub enum CameraError {
         count: usize,
     },
     /// No good picture came in time.
-    #[error(
-        "camera {camera} at {url} gave no picture within {seconds:.1} s: {reason}; check its power, cable and address"
-    )]
+    #[error("camera {camera} at {place} gave no picture within {seconds:.1} s: {reason}")]
     NoPicture {
         /// Its name.
         camera: String,
-        /// Its address.
-        url: String,
+        /// Its address, or its node.
+        place: String,
         /// How long it was waited for.
         seconds: f64,
         /// What was last seen of it.
@@ -84,7 +104,10 @@ impl CameraError {
     /// Whether the cell file is to blame, not the camera.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
-        !matches!(self, CameraError::NoPicture { .. })
+        !matches!(
+            self,
+            CameraError::NoPicture { .. } | CameraError::Thread { .. }
+        )
     }
 }
 
@@ -95,6 +118,8 @@ pub(super) struct View {
     pub(super) frame: Option<Frame>,
     /// The newest arrival and what it was.
     pub(super) seen: Option<(MonoTime, Verdict)>,
+    /// How many pictures in a row repeat one before.
+    pub(super) repeated: u32,
     /// Why the connection was last lost.
     pub(super) error: Option<Arc<StreamError>>,
 }
@@ -102,7 +127,7 @@ pub(super) struct View {
 #[derive(Debug)]
 struct Camera {
     name: String,
-    url: StreamUrl,
+    place: String,
     max_age_ns: u64,
     view: watch::Receiver<View>,
 }
@@ -114,6 +139,7 @@ pub struct Cameras {
     started_at: MonoTime,
     clock: Clock,
     _tasks: JoinSet<()>,
+    _threads: Vec<Running>,
 }
 
 impl Cameras {
@@ -134,7 +160,7 @@ impl Cameras {
             if !matches!(tokio::time::timeout_at(deadline, first).await, Ok(Ok(_))) {
                 return Err(CameraError::NoPicture {
                     camera: camera.name.clone(),
-                    url: camera.url.to_string(),
+                    place: camera.place.clone(),
                     seconds: wait.as_secs_f64(),
                     reason: reason(&camera.view.borrow()),
                 });
@@ -151,23 +177,37 @@ impl Cameras {
             });
         }
         let mut tasks = JoinSet::new();
+        let mut threads = Vec::new();
         let mut cameras = Vec::new();
         for (config, index) in configs.iter().zip(0u8..) {
-            let (url, latency_ns, max_age_ns) = config.checked()?;
+            let (latency_ns, max_age_ns) = config.checked()?;
             let (sender, view) = watch::channel(View::default());
-            let stream = Stream {
-                camera: index,
-                name: config.name.clone(),
-                url: url.clone(),
+            let size = (config.width, config.height);
+            let feed = Feed::new(
+                index,
+                (config.name.clone(), config.source.to_string()),
                 latency_ns,
                 clock,
-                check: Check::new(config.width, config.height),
+                Check::new(size.0, size.1),
                 sender,
-            };
-            tasks.spawn(stream.run());
+            );
+            match config.source.clone() {
+                Source::Stream { url, login } => {
+                    let url = config.address(&url)?;
+                    tasks.spawn(Stream { feed, url, login }.run());
+                }
+                Source::Device(source) => {
+                    let camera = DeviceCamera { feed, source, size };
+                    let running = camera.start().map_err(|error| CameraError::Thread {
+                        camera: config.name.clone(),
+                        error: error.to_string(),
+                    })?;
+                    threads.push(running);
+                }
+            }
             cameras.push(Camera {
                 name: config.name.clone(),
-                url,
+                place: config.source.to_string(),
                 max_age_ns,
                 view,
             });
@@ -177,6 +217,7 @@ impl Cameras {
             started_at: clock(),
             clock,
             _tasks: tasks,
+            _threads: threads,
         })
     }
 
@@ -212,6 +253,46 @@ impl Cameras {
         view.wait_for(newer).await.ok()?.frame.clone()
     }
 
+    /// How many pictures in a row repeat one before, of the camera where that is most.
+    #[must_use]
+    pub fn repeated(&self) -> u32 {
+        let each = self.cameras.iter().map(|it| it.view.borrow().repeated);
+        each.max().unwrap_or(0)
+    }
+
+    /// When the newest good picture of any camera arrived.
+    #[must_use]
+    pub fn newest_arrival(&self) -> Option<MonoTime> {
+        let each = self.cameras.iter().filter_map(|camera| {
+            let seen = camera.view.borrow().seen;
+            seen.filter(|(_, verdict)| *verdict == Verdict::Good)
+        });
+        each.map(|(at, _)| at).max()
+    }
+
+    /// Waits for something to arrive from any camera. Safe to cancel.
+    pub async fn arrival(&self) {
+        let mut views: Vec<watch::Receiver<View>> = (self.cameras.iter())
+            .map(|camera| {
+                let mut view = camera.view.clone();
+                view.mark_unchanged();
+                view
+            })
+            .collect();
+        let mut waits: Vec<_> = (views.iter_mut())
+            .map(|view| Box::pin(view.changed()))
+            .collect();
+        poll_fn(|context| {
+            let mut each = waits.iter_mut().map(|wait| wait.as_mut().poll(context));
+            if each.any(|poll| poll.is_ready()) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
     /// The cameras that are at fault now, by index.
     pub fn faults(&self, now: MonoTime) -> impl Iterator<Item = (u8, CameraFault)> {
         (0u8..)
@@ -234,11 +315,15 @@ impl Cameras {
 }
 
 impl CameraConfig {
-    fn checked(&self) -> Result<(StreamUrl, u64, u64), CameraError> {
-        let url = StreamUrl::parse(&self.url).map_err(|error| CameraError::Url {
+    fn address(&self, url: &str) -> Result<StreamUrl, CameraError> {
+        StreamUrl::parse(url).map_err(|error| CameraError::Url {
             camera: self.name.clone(),
             error,
-        })?;
+        })
+    }
+
+    /// Latency and greatest age, ns.
+    fn checked(&self) -> Result<(u64, u64), CameraError> {
         let value = |key, value: String, remedy| CameraError::Value {
             camera: self.name.clone(),
             key,
@@ -255,19 +340,24 @@ impl CameraConfig {
             return Err(value("max_age", format!("{:?}", self.max_age), remedy));
         }
         let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        Ok((url, ns(self.latency), ns(self.max_age)))
+        Ok((ns(self.latency), ns(self.max_age)))
     }
 }
 
-/// Why a camera has given no picture, for one line of an error.
+/// Why a camera has given no picture and what to do, for one line of an error.
 fn reason(view: &View) -> String {
-    match (&view.seen, &view.error) {
-        (Some((_, Verdict::Black)), _) => "its pictures are black".into(),
+    let reason = match (&view.seen, &view.error) {
+        (Some((_, Verdict::Black)), _) => {
+            return "its pictures are black; is its lens covered?".into();
+        }
         (Some((_, Verdict::WrongSize)), _) => {
-            "its pictures are not of the width and height in the cell file".into()
+            return "its pictures are not of the width and height in the cell file; correct either"
+                .into();
         }
         (Some((_, Verdict::Damaged)), _) => "its pictures can't be decoded".into(),
+        (_, Some(error)) if error.has_remedy() => return error.to_string(),
         (_, Some(error)) => error.to_string(),
         _ => "it does not answer".into(),
-    }
+    };
+    format!("{reason}; check its power, cable and address")
 }

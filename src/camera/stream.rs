@@ -5,8 +5,8 @@
 //! last is decoded. Never blocks whoever reads the pictures.
 
 use std::future::poll_fn;
+use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -15,22 +15,19 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::header;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::check::Verdict;
-use super::set::{Clock, View};
+use super::device::DeviceError;
+use super::feed::Feed;
+use super::login::Login;
 use super::url::StreamUrl;
-use super::{Check, Frame, Multipart, MultipartError, decode};
-use crate::units::MonoTime;
+use super::{Multipart, MultipartError, decode};
 
 /// For the connection and for the response's head.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Nothing at all for so long: the connection is dead, though nobody closed it.
 const READ_TIMEOUT: Duration = Duration::from_secs(1);
-/// The wait before connecting again, after the first failure and at most.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// Pieces taken in a row before a picture is decoded, so that a flood can't starve it.
 const MAX_PIECES: usize = 256;
 
@@ -43,6 +40,14 @@ pub enum StreamError {
     /// The peer does not speak HTTP, or stopped doing so.
     #[error("HTTP failed ({0})")]
     Http(#[from] hyper::Error),
+    /// It wants a name and a password.
+    #[error(
+        "it wants a login: write `user:password` into a file and name that as the camera's `login`"
+    )]
+    LoginWanted,
+    /// It does not take the name and the password.
+    #[error("it refuses the login of {}; correct that file", .0.display())]
+    LoginRefused(PathBuf),
     /// The peer refuses.
     #[error("the server answers {0}")]
     Status(hyper::StatusCode),
@@ -58,63 +63,47 @@ pub enum StreamError {
     /// The server closed the connection.
     #[error("the server closed the connection")]
     Closed,
+    /// A camera of this machine does not give what is asked of it.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+}
+
+impl StreamError {
+    /// Whether its line says what to do.
+    pub(super) fn has_remedy(&self) -> bool {
+        use StreamError::{Device, LoginRefused, LoginWanted};
+        matches!(self, Device(_) | LoginRefused(_) | LoginWanted)
+    }
 }
 
 /// One camera's task.
 #[derive(Debug)]
 pub(super) struct Stream {
-    pub(super) camera: u8,
-    pub(super) name: String,
+    pub(super) feed: Feed,
     pub(super) url: StreamUrl,
-    pub(super) latency_ns: u64,
-    pub(super) clock: Clock,
-    pub(super) check: Check,
-    pub(super) sender: watch::Sender<View>,
+    pub(super) login: Option<Login>,
 }
 
 impl Stream {
     /// Runs until its task is aborted.
     pub(super) async fn run(mut self) {
-        let mut wait = BACKOFF.0;
         loop {
-            let before = self.sequence();
             let error = match self.connect_and_read().await {
                 Ok(never) => match never {},
                 Err(error) => error,
             };
-            if self.sequence() > before {
-                wait = BACKOFF.0;
-            }
-            let (camera, url) = (&self.name, &self.url);
-            // Once a loss, not once an attempt.
-            if wait == BACKOFF.0 {
-                tracing::warn!(%camera, %url, %error, "camera stream lost; connecting again");
-            } else {
-                tracing::debug!(%camera, %url, %error, "camera still lost; connecting again");
-            }
-            self.sender
-                .send_modify(|view| view.error = Some(Arc::new(error)));
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(BACKOFF.1);
+            tokio::time::sleep(self.feed.lost(error)).await;
         }
-    }
-
-    fn sequence(&self) -> u64 {
-        self.sender
-            .borrow()
-            .frame
-            .as_ref()
-            .map_or(0, |f| f.sequence)
     }
 
     async fn connect_and_read(&mut self) -> Result<std::convert::Infallible, StreamError> {
         // Ends the connection's own task with this call, however it ends.
         let mut connection = JoinSet::new();
-        let open = open(&self.url, &mut connection);
+        let open = open(&self.url, self.login.as_ref(), &mut connection);
         let (mut parser, mut body) = timeout(CONNECT_TIMEOUT, open)
             .await
             .map_err(|_| StreamError::Silent(CONNECT_TIMEOUT))??;
-        tracing::info!(camera = %self.name, url = %self.url, "camera stream open");
+        tracing::info!(camera = %self.feed.name, url = %self.url, "camera stream open");
         loop {
             let mut piece = Some(
                 timeout(READ_TIMEOUT, next_piece(&mut body))
@@ -135,54 +124,32 @@ impl Stream {
                 parser.push(&bytes);
             }
             if let Some(jpeg) = newest {
-                self.publish(&jpeg, (self.clock)());
+                let arrived_at = (self.feed.clock)();
+                self.feed.publish(decode(&jpeg), arrived_at);
             }
         }
-    }
-
-    fn publish(&mut self, jpeg: &[u8], arrived_at: MonoTime) {
-        let image = match decode(jpeg) {
-            Ok(image) => Some(Arc::new(image)),
-            Err(error) => {
-                tracing::debug!(camera = %self.name, %error, "picture dropped");
-                None
-            }
-        };
-        let verdict = self.check.judge(image.as_ref());
-        let good = image.filter(|_| verdict == Verdict::Good);
-        let (camera, latency_ns) = (self.camera, self.latency_ns);
-        self.sender.send_modify(|view| {
-            view.seen = Some((arrived_at, verdict));
-            if let Some(image) = good {
-                view.frame = Some(Frame {
-                    camera,
-                    captured_at: MonoTime(arrived_at.0.saturating_sub(latency_ns)),
-                    sequence: view.frame.as_ref().map_or(0, |f| f.sequence) + 1,
-                    image,
-                });
-            }
-        });
     }
 }
 
+/// Asks for the stream, once more where a login is wanted.
 async fn open(
     url: &StreamUrl,
+    login: Option<&Login>,
     connection: &mut JoinSet<()>,
 ) -> Result<(Multipart, Incoming), StreamError> {
-    let socket = TcpStream::connect((url.host(), url.port()))
-        .await
-        .map_err(StreamError::Connect)?;
-    let (mut sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(socket)).await?;
-    connection.spawn(async move {
-        if let Err(error) = driver.await {
-            tracing::debug!(%error, "camera connection ended");
+    let mut response = ask(url, None, connection).await?;
+    if response.status() == hyper::StatusCode::UNAUTHORIZED {
+        let login = login.ok_or(StreamError::LoginWanted)?;
+        let refused = || StreamError::LoginRefused(login.file().to_owned());
+        let challenges = response.headers().get_all(header::WWW_AUTHENTICATE);
+        let challenges = challenges.iter().filter_map(|value| value.to_str().ok());
+        let answer = login.answer(challenges, url.path()).ok_or_else(refused)?;
+        // On a connection of its own: many servers close the first.
+        response = ask(url, Some(&answer), connection).await?;
+        if response.status() == hyper::StatusCode::UNAUTHORIZED {
+            return Err(refused());
         }
-    });
-    let request = hyper::Request::get(url.path())
-        .header(header::HOST, url.authority())
-        .header(header::ACCEPT, "multipart/x-mixed-replace")
-        .body(Empty::<Bytes>::new())?;
-    let response = sender.send_request(request).await?;
+    }
     if response.status() != hyper::StatusCode::OK {
         return Err(StreamError::Status(response.status()));
     }
@@ -192,6 +159,30 @@ async fn open(
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     Ok((Multipart::new(content_type)?, response.into_body()))
+}
+
+async fn ask(
+    url: &StreamUrl,
+    authorization: Option<&str>,
+    connection: &mut JoinSet<()>,
+) -> Result<hyper::Response<Incoming>, StreamError> {
+    let socket = TcpStream::connect((url.host(), url.port()))
+        .await
+        .map_err(StreamError::Connect)?;
+    let (mut sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(socket)).await?;
+    connection.spawn(async move {
+        if let Err(error) = driver.await {
+            tracing::debug!(%error, "camera connection ended");
+        }
+    });
+    let mut request = hyper::Request::get(url.path())
+        .header(header::HOST, url.authority())
+        .header(header::ACCEPT, "multipart/x-mixed-replace");
+    if let Some(authorization) = authorization {
+        request = request.header(header::AUTHORIZATION, authorization);
+    }
+    let request = request.body(Empty::<Bytes>::new())?;
+    Ok(sender.send_request(request).await?)
 }
 
 async fn next_piece(body: &mut Incoming) -> Result<Bytes, StreamError> {

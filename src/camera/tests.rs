@@ -57,7 +57,10 @@ fn server() -> (TcpListener, CameraConfig) {
     let port = listener.local_addr().unwrap().port();
     let config = CameraConfig {
         name: "wrist".into(),
-        url: format!("mjpeg://127.0.0.1:{port}/cameras/wrist.mjpg"),
+        source: Source::Stream {
+            url: format!("mjpeg://127.0.0.1:{port}/cameras/wrist.mjpg"),
+            login: None,
+        },
         latency: Duration::from_millis(20),
         max_age: Duration::from_millis(300),
         width: 32,
@@ -187,7 +190,7 @@ async fn a_camera_that_gives_nothing_is_named_with_its_address() {
     assert!(!configuration);
     assert!(line.contains("camera wrist"), "{line}");
     assert!(
-        line.contains(&format!("http://127.0.0.1:{port}/cameras/wrist.mjpg")),
+        line.contains(&format!("mjpeg://127.0.0.1:{port}/cameras/wrist.mjpg")),
         "{line}"
     );
     assert!(line.contains("refused"), "{line}");
@@ -198,7 +201,10 @@ async fn a_camera_that_gives_nothing_is_named_with_its_address() {
     assert!(line.contains("width and height"), "{line}");
 
     let nonsense = CameraConfig {
-        url: "rtsp://x/y".into(),
+        source: Source::Stream {
+            url: "rtsp://x/y".into(),
+            login: None,
+        },
         ..config
     };
     let (configuration, line) = start(nonsense).await;
@@ -230,4 +236,133 @@ proptest::proptest! {
         bytes.truncate(length - cut % length);
         let _ = decode(&bytes);
     }
+}
+
+/// Answers each of `challenges` to one request, then serves; what the last request said.
+fn serve_after(
+    listener: TcpListener,
+    challenges: &'static [&'static str],
+) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        for challenge in challenges {
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let got = socket.read(&mut request).unwrap();
+            let text = String::from_utf8_lossy(&request[..got]).into_owned();
+            if text.to_lowercase().contains("authorization:") {
+                return text;
+            }
+            let head = format!(
+                "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: {challenge}\r\nContent-Length: 0\r\n\r\n"
+            );
+            socket.write_all(head.as_bytes()).unwrap();
+        }
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut request = [0; 1024];
+        let got = socket.read(&mut request).unwrap();
+        let head =
+            "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n";
+        socket.write_all(head.as_bytes()).unwrap();
+        for seed in 0..50 {
+            if !send(&mut socket, &jpeg(32, 24, RED, seed)) {
+                break;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        String::from_utf8_lossy(&request[..got]).into_owned()
+    })
+}
+
+fn with_login(mut config: CameraConfig, wanted: Option<Login>) -> CameraConfig {
+    if let Source::Stream { login, .. } = &mut config.source {
+        *login = wanted;
+    }
+    config
+}
+
+/// A login in a file of its own, as long as that lives.
+fn login(folder: &tempfile::TempDir) -> Login {
+    use std::os::unix::fs::PermissionsExt;
+    let path = folder.path().join("camera.login");
+    std::fs::write(&path, "root:pass\n").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    Login::read(&path).unwrap()
+}
+
+#[tokio::test]
+async fn a_camera_that_wants_a_login_gets_it_as_it_asks_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    const DIGEST: &str =
+        "Digest realm=\"AXIS_ACCC8E\", nonce=\"ee8f1a\", algorithm=MD5, qop=\"auth\"";
+    let wanted: [(&[&str], &[&str]); 2] = [
+        (
+            &[DIGEST],
+            &[
+                "Digest username=\"root\"",
+                "nonce=\"ee8f1a\"",
+                "uri=\"/cameras/wrist.mjpg\"",
+            ],
+        ),
+        (&["Basic realm=\"camera\""], &["Basic cm9vdDpwYXNz"]),
+    ];
+    for (challenges, parts) in wanted {
+        let (listener, config) = server();
+        let asked = serve_after(listener, challenges);
+        let config = with_login(config, Some(login(&folder)));
+        let cameras = start(config).await;
+        assert!(cameras.latest(0).is_some());
+        drop(cameras);
+        let request = asked.join().unwrap();
+        for part in parts {
+            assert!(request.contains(part), "{part} in {request}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_is_missing_or_refused_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let basic = "Basic realm=\"camera\"";
+    for (login, said) in [
+        (None, "wants a login"),
+        (Some(login(&folder)), "refuses the login"),
+    ] {
+        let (listener, config) = server();
+        thread::spawn(move || {
+            while let Ok((mut socket, _)) = listener.accept() {
+                let mut request = [0; 1024];
+                let _ = socket.read(&mut request);
+                let head = format!(
+                    "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: {basic}\r\nContent-Length: 0\r\n\r\n"
+                );
+                let _ = socket.write_all(head.as_bytes());
+            }
+        });
+        let config = with_login(config, login);
+        let error = Cameras::start(&[config], now, Duration::from_secs(1)).await;
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_camera_of_this_machine_that_is_not_there_is_told_and_looked_for_again() {
+    let (_, config) = server();
+    let device = DeviceSource {
+        path: "/dev/v4l/by-id/none".into(),
+        bus: None,
+        pixels: None,
+        rate_hz: None,
+        controls: Vec::new(),
+    };
+    let config = CameraConfig {
+        source: Source::Device(device),
+        ..config
+    };
+    let error = Cameras::start(&[config], now, Duration::from_millis(400)).await;
+    let error = error.unwrap_err();
+    assert!(!error.is_configuration());
+    let line = error.to_string();
+    assert!(line.contains("/dev/v4l/by-id/none"), "{line}");
+    assert!(line.contains("it is not there"), "{line}");
 }

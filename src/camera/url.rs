@@ -18,7 +18,9 @@ pub enum UrlError {
     #[error("scheme {0:?} is not spoken; use mjpeg:// or http:// (a proxy can serve TLS as http)")]
     Scheme(String),
     /// Something before an `@`.
-    #[error("user names and passwords in an address are not supported; remove the part before @")]
+    #[error(
+        "a name and password do not belong into an address; write them into a file, name that as the camera's `login`, and remove the part before @"
+    )]
     Login,
     /// Nothing, or nonsense, for a host.
     #[error("{0:?} has no usable host; write mjpeg://host:port/path")]
