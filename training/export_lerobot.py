@@ -1,11 +1,16 @@
 """Makes a policy package of a LeRobot checkpoint, and reports that both give the same actions.
 
-    pip install lerobot onnx onnxruntime
+    pip install "lerobot[diffusion]" onnx onnxruntime
     python export_lerobot.py --checkpoint pretrained_model --package policies/mine \
         --info path/to/dataset/meta/info.json [--observations recorded.npz]
 
 The graph takes and gives normalised values; statistics go into a file of the package. A checkpoint
 holds neither the names of its joints nor its rate: both come from its data set's `info.json`.
+
+A diffusion policy's graph takes the numbers it begins with, and those that it adds on its way, as one
+input `noise`; the controller draws them from the job's seed. It gives all actions from the present one
+on, of which the first `n_action_steps` are meant to be executed. A policy that looks at several moments
+takes them as rows, oldest first.
 
 `--observations` is a file of numpy's with an array a feature, one row an observation, as LeRobot has
 them before its processors: joints in the data set's units, pictures as RGB, 0 to 255 or 0 to 1.
@@ -14,11 +19,13 @@ and policy in PyTorch with this package's graph in ONNX Runtime and its normalis
 """
 
 import argparse
+import contextlib
 import datetime
 import hashlib
 import json
 import warnings
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import onnx
@@ -53,15 +60,49 @@ def refuse(what, remedy):
     raise SystemExit(f"export_lerobot: {what}; {remedy}")
 
 
-class Wrapped(torch.nn.Module):
-    """The policy as a function of its tensors."""
+class Diffusion:
+    """How a diffusion policy is asked: with all the numbers it would draw."""
 
-    def __init__(self, policy, features):
+    def __init__(self, policy):
+        self.policy, config = policy, policy.config
+        self.shape = (config.horizon, config.action_feature.shape[0])
+        # All from the present action on: those after n_action_steps are a reserve.
+        config.n_action_steps = config.horizon - config.n_obs_steps + 1
+
+    def draws(self, batch):
+        """How many sets of numbers one chunk takes: the first, and those added on the way."""
+        with self.drawing(None) as counted:
+            self.policy.predict_action_chunk(batch, noise=torch.zeros(1, *self.shape))
+        return 1 + counted.call_count
+
+    @contextlib.contextmanager
+    def drawing(self, noise):
+        """The scheduler takes what it adds from `noise`, after its first row; zeros without it."""
+        from diffusers.schedulers import scheduling_ddim, scheduling_ddpm
+        rows = iter(range(1, 1 << 20))
+
+        def draw(shape, **_):
+            row = next(rows)
+            return torch.zeros(shape) if noise is None else noise[row : row + 1]
+        with mock.patch.object(scheduling_ddpm, "randn_tensor", side_effect=draw) as drawn, \
+                mock.patch.object(scheduling_ddim, "randn_tensor", drawn):
+            yield drawn
+
+    def chunk(self, batch, noise):
+        with self.drawing(noise):
+            return self.policy.predict_action_chunk(batch, noise=noise[:1])
+
+
+class Wrapped(torch.nn.Module):
+    """The policy as a function of its tensors: its features, then its noise if it takes any."""
+
+    def __init__(self, checkpoint):
         super().__init__()
-        self.policy, self.features = policy, features
+        self.policy, self.features = checkpoint.policy, list(checkpoint.features)
+        self.chunk = checkpoint.chunk
 
     def forward(self, *tensors):
-        return self.policy.predict_action_chunk(dict(zip(self.features, tensors)))
+        return self.chunk(dict(zip(self.features, tensors)), *tensors[len(self.features) :])
 
 
 class Checkpoint:
@@ -73,23 +114,33 @@ class Checkpoint:
             refuse(f"{folder} has no config.json", "name the checkpoint's pretrained_model folder")
         self.config = PreTrainedConfig.from_pretrained(folder)
         self.config.device = "cpu"
-        steps = getattr(self.config, "n_obs_steps", 1)
-        if steps != 1:
-            refuse(f"it sees {steps} moments at once", "train with n_obs_steps 1")
+        self.statistics = self.normaliser("policy_preprocessor.json", "normalizer_processor")
+        self.action_statistics = self.normaliser("policy_postprocessor.json",
+                                                 "unnormalizer_processor")
+        self.moments = getattr(self.config, "n_obs_steps", 1)
         self.policy = get_policy_class(self.config.type).from_pretrained(folder,
                                                                           config=self.config)
         self.policy.eval()
+        self.executed = self.config.n_action_steps
         self.before, self.after = make_pre_post_processors(
             self.config, pretrained_path=str(folder),
             preprocessor_overrides={"device_processor": {"device": "cpu"}})
         self.features = {key: tuple(it.shape) for key, it in self.config.input_features.items()}
-        self.statistics = self.normaliser("policy_preprocessor.json", "normalizer_processor")
-        self.action_statistics = self.normaliser("policy_postprocessor.json",
-                                                 "unnormalizer_processor")
+        self.diffusion = Diffusion(self.policy) if self.config.type == "diffusion" else None
+        if self.moments != 1 and not self.diffusion:
+            refuse(f"it sees {self.moments} moments at once",
+                   "only diffusion policies of several moments can be exported")
+        self.noise = None
+        if self.diffusion:
+            nothing = {key: torch.zeros(self.rows(shape)) for key, shape in self.features.items()}
+            self.noise = (self.diffusion.draws(self.with_time(nothing)), *self.diffusion.shape)
 
     def normaliser(self, file, kind):
         """Statistics by feature and name, and the way each kind of feature is normalised."""
         steps = json.loads((self.folder / file).read_text())["steps"]
+        if any(it["registry_name"] == "tokenizer_processor" for it in steps):
+            refuse(f"{self.config.type} reads words, which {file} turns into tokens with a tokeniser "
+                   "that is not in the checkpoint", "run it on a policy server")
         unknown = {it["registry_name"] for it in steps} - STEPS_THAT_CHANGE_NOTHING - {kind}
         if unknown:
             refuse(f"{file} has steps that no graph holds: {', '.join(sorted(unknown))}",
@@ -104,22 +155,45 @@ class Checkpoint:
                 return values, modes
         refuse(f"{file} does not normalise", "copy the whole checkpoint")
 
+    def rows(self, shape):
+        """The sizes of an input that shows `shape`."""
+        return (1, self.moments, *shape) if self.moments > 1 else (1, *shape)
+
+    def with_time(self, batch):
+        """As a diffusion policy wants it: with the moments, though there is one."""
+        return batch if self.moments > 1 else {key: it[:, None] for key, it in batch.items()}
+
+    def chunk(self, batch, *noise):
+        """A chunk of LeRobot's own, normalised."""
+        if self.diffusion:
+            return self.diffusion.chunk(self.with_time(batch), *noise)
+        return self.policy.predict_action_chunk(batch)
+
     def mode(self, feature):
         _, modes = self.statistics
         kind = "ACTION" if feature == ACTION else "STATE" if feature == STATE else "VISUAL"
         return modes.get(kind, "identity")
 
 
+def cut(picture, size):
+    """The middle of a picture as torchvision cuts it, its place fixed in the graph."""
+    down, across = (round((int(whole) - part) / 2) for whole, part in zip(picture.shape[-2:], size))
+    return picture[..., down : down + size[0], across : across + size[1]]
+
+
 def export_graph(checkpoint, path):
-    inputs = tuple(torch.zeros(1, *shape) for shape in checkpoint.features.values())
-    wrapped = Wrapped(checkpoint.policy, list(checkpoint.features)).eval()
+    inputs = tuple(torch.zeros(checkpoint.rows(shape)) for shape in checkpoint.features.values())
+    names = list(checkpoint.features)
+    if checkpoint.noise:
+        inputs, names = (*inputs, torch.zeros(checkpoint.noise)), [*names, "noise"]
+    wrapped = Wrapped(checkpoint).eval()
     with torch.no_grad():
         chunk = wrapped(*inputs).shape[1]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), mock.patch("torchvision.transforms.functional.center_crop", cut):
         # Sizes are fixed in the graph, as tracing says at every place where one is.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(wrapped, inputs, path, input_names=list(checkpoint.features),
+        torch.onnx.export(wrapped, inputs, path, input_names=names,
                           output_names=[ACTION], opset_version=17, dynamo=False)
     onnx.checker.check_model(onnx.load(path))
     return chunk
@@ -160,13 +234,16 @@ def manifest(checkpoint, info, args, chunk, graph, metadata):
                  if mode != "identity"]
     denormalise = {"type": "denormalize", "mode": checkpoint.mode(ACTION),
                    "artifact": "stats.safetensors", "features": [ACTION]}
+    runner = {"type": "action_chunking", "chunk_size": chunk}
+    if checkpoint.executed < chunk:
+        runner["n_action_steps"] = checkpoint.executed
     return {
         "format": "policy_package",
         "version": "1.0",
         "policy": {"name": checkpoint.config.type},
         "model": {
-            "n_obs_steps": 1,
-            "runner": {"type": "action_chunking", "chunk_size": chunk},
+            "n_obs_steps": checkpoint.moments,
+            "runner": runner,
             "artifacts": {"onnx": graph},
             "preprocessors": [{"type": "to_float_tensor"}, *normalise],
             "postprocessors": [] if checkpoint.mode(ACTION) == "identity" else [denormalise],
@@ -238,14 +315,21 @@ def parity(checkpoint, graph, rows):
     deviation = np.maximum(action_values.get(ACTION, {}).get("std", np.float32(1)), 1e-6)
     worst, relative = 0.0, 0.0
     cases = len(next(iter(rows.values())))
+    random = np.random.default_rng(1)
     for case in range(cases):
-        raw = {feature: torch.from_numpy(row[case]) for feature, row in rows.items()}
+        # The moments before, the first again and again where there are none.
+        seen = [max(case - ago, 0) for ago in reversed(range(checkpoint.moments))]
+        seen = {feature: row[seen].reshape(checkpoint.rows(row.shape[1:]))
+                for feature, row in rows.items()}
+        noise, feed = [], {}
+        if checkpoint.noise:
+            feed["noise"] = random.standard_normal(checkpoint.noise, np.float32)
+            noise = [torch.from_numpy(feed["noise"])]
         with torch.no_grad():
-            chunk = checkpoint.policy.predict_action_chunk(checkpoint.before(raw))
+            raw = {feature: torch.from_numpy(numbers) for feature, numbers in seen.items()}
+            chunk = checkpoint.chunk(checkpoint.before(raw), *noise)
             theirs = checkpoint.after(chunk).numpy()
-        feed = {}
-        for feature, row in rows.items():
-            numbers = row[case : case + 1]
+        for feature, numbers in seen.items():
             own = values.get(feature, {})
             if feature != STATE:
                 own = {name: it.reshape(3, 1, 1) for name, it in own.items()}

@@ -11,7 +11,8 @@ use super::embodiment::Embodiment;
 use super::finding::Findings;
 use super::observation::{Observation, state_of};
 use super::package::{Package, Source, StateEntry, Units};
-use crate::units::{JointVec, MonoTime, Rad};
+use crate::camera::Look;
+use crate::units::{JointVec, MonoTime, Rad, RadPerSec};
 
 /// Deviations from the mean that are worth a word.
 const ODD: f64 = 5.0;
@@ -39,6 +40,26 @@ pub fn at_start(
     pose: &JointVec<Rad>,
     findings: &mut Findings,
 ) {
+    compare(package, arm, pose, "at the job's start", findings);
+}
+
+/// The same of an arm that is measured to stand at `pose`.
+pub fn now(
+    package: &Package,
+    arm: &Arc<dyn Embodiment>,
+    pose: &JointVec<Rad>,
+    findings: &mut Findings,
+) {
+    compare(package, arm, pose, "as measured", findings);
+}
+
+fn compare(
+    package: &Package,
+    arm: &Arc<dyn Embodiment>,
+    pose: &JointVec<Rad>,
+    when: &str,
+    findings: &mut Findings,
+) {
     let Some(expected) = expected(package) else {
         return;
     };
@@ -54,7 +75,7 @@ pub fn at_start(
         findings.error(
             place,
             format!(
-                "at the job's start it is {worst:.0} deviations from the training data; in {} it would fit",
+                "{when} it is {worst:.0} deviations from the training data; in {} it would fit",
                 name(better)
             ),
             format!("export it with \"units\": {:?}", name(better)),
@@ -68,7 +89,7 @@ pub fn at_start(
         }
         let joint = value_name(package, arm, index);
         let what = format!(
-            "{joint} is {value:.3} at the job's start, {off:.0} deviations from the {:.3} of the training data",
+            "{joint} is {value:.3} {when}, {off:.0} deviations from the {:.3} of the training data",
             expected.mean
         );
         if off > STRANGE {
@@ -79,6 +100,33 @@ pub fn at_start(
             findings.warning(place.clone(), what, remedy);
         }
     }
+}
+
+/// How many deviations the state of `observation` is from the training data where it is farthest;
+/// `None` of packages without statistics.
+pub(super) fn of_state(
+    package: &Package,
+    arm: &Arc<dyn Embodiment>,
+    observation: &Observation<'_>,
+) -> Option<f64> {
+    let units = package.robot.state_units;
+    let values = state_of(package, arm, observation, units).ok()?;
+    Some(farthest(&values, expected(package)?, units))
+}
+
+/// How far the picture farthest from the training data is from it, by [`Look::distance`]; `looks` are
+/// in the order of `cameras`.
+pub(super) fn of_pictures(package: &Package, cameras: &[String], looks: &[Look]) -> Option<f64> {
+    let each = package.inputs.iter().filter_map(|input| {
+        let Source::Image { camera, .. } = &input.source else {
+            return None;
+        };
+        let index = cameras.iter().position(|name| name == camera)?;
+        let all = input.expected.as_ref()?.iter();
+        let expected: Vec<(f64, f64)> = all.map(|it| (it.mean, it.deviation)).collect();
+        Some(looks.get(index)?.distance(&expected))
+    });
+    each.reduce(f64::max)
 }
 
 /// What the package says of its state.
@@ -102,6 +150,7 @@ fn at(
         pictures: Vec::new(),
         measured: *pose,
         command: *pose,
+        velocity: pose.iter().map(|_| RadPerSec(0.0)).collect(),
     };
     state_of(package, arm, &observation, units).ok()
 }
@@ -158,6 +207,9 @@ fn value_name(package: &Package, arm: &Arc<dyn Embodiment>, index: usize) -> Str
         Some(StateEntry::Position(joint)) => joint.clone(),
         Some(StateEntry::Lag(joint)) => format!("the load of {joint}"),
         Some(StateEntry::Tool(axis)) => format!("the tool's {axis:?}").to_lowercase(),
+        Some(StateEntry::Velocity(joint)) => format!("the speed of {joint}"),
+        Some(StateEntry::LastAction(column)) => format!("value {column} of the last action"),
+        Some(StateEntry::Nothing) => "nothing".into(),
         None => arm.joints().get(index).cloned().unwrap_or_default(),
     }
 }

@@ -4,29 +4,42 @@
 //! states to tensors and of tensors to plans. Nothing in a package is ever executed but its
 //! graph, and nothing a policy says is believed: a plan is finite and of the declared shape,
 //! and whether it may be followed is decided elsewhere. Never runs at real-time priority, and
-//! never reads a clock.
+//! reads no clock but to bound the wait for a server.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub mod backend;
+mod continuation;
 mod embodiment;
 pub mod familiarity;
 pub mod finding;
+mod noise;
 mod observation;
 pub mod package;
 mod plan;
+pub mod server;
+pub mod sight;
 #[cfg(test)]
 mod tests;
 
+pub use continuation::Continuation;
 pub use embodiment::Embodiment;
-pub use observation::{Encoder, Observation, Picture};
+pub use observation::{Carried, Encoder, Observation, Picture};
 pub use package::{Package, PackageError};
 pub use plan::Decoder;
 
+use crate::camera::Look;
 use crate::messages::{Cause, Plan};
-use backend::{Backend, BackendError, Description, InferError};
+use crate::units::MonoTime;
+use backend::{Backend, BackendError, Description, InferError, Outputs};
+use continuation::Told;
 use finding::{Finding, Findings};
+use noise::Noise;
+
+/// How long the first inferences may take: a server may have to compile its model first.
+const FIRST: Duration = Duration::from_secs(120);
 
 /// A policy that can't be loaded, or an inference that gave no plan.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -77,8 +90,17 @@ impl PolicyError {
     pub fn cause(&self) -> Cause {
         match self {
             PolicyError::NotFinite { .. } => Cause::PolicyNotFinite,
+            PolicyError::Infer(InferError::Server { fault, .. }) => {
+                Cause::PolicyServer { fault: *fault }
+            }
             _ => Cause::PolicyFailed,
         }
+    }
+
+    /// Whether the plan before is as good as it was: what failed is not here.
+    #[must_use]
+    pub fn starves(&self) -> bool {
+        matches!(self, PolicyError::Infer(InferError::Server { .. }))
     }
 }
 
@@ -97,7 +119,11 @@ pub struct Policy {
     backend: Box<dyn Backend>,
     encoder: Encoder,
     decoder: Decoder,
-    output: Vec<f32>,
+    arm: Arc<dyn Embodiment>,
+    cameras: Vec<String>,
+    outputs: Outputs,
+    carried: Carried,
+    seed: u64,
 }
 
 impl Policy {
@@ -112,12 +138,24 @@ impl Policy {
         cameras: &[&str],
         config: &backend::Config,
     ) -> Result<Policy, PolicyError> {
-        let package = Package::load(dir)?;
+        Policy::bind(Package::load(dir)?, arm, cameras, config)
+    }
+
+    /// As [`Policy::load`], of a package that is known already.
+    ///
+    /// # Errors
+    /// One line: it does not fit arm or cameras, or no backend runs it.
+    pub fn bind(
+        package: Package,
+        arm: Arc<dyn Embodiment>,
+        cameras: &[&str],
+        config: &backend::Config,
+    ) -> Result<Policy, PolicyError> {
         let mut findings = Findings::default();
         let encoder = Encoder::new(&package, &arm, cameras, &mut findings);
         let decoder = Decoder::new(&package, &arm, &mut findings);
         let (Some(encoder), Some(decoder)) = (encoder, decoder) else {
-            return Err(PackageError::of(dir, &findings).into());
+            return Err(PackageError::of(&package.dir, &findings).into());
         };
         let backend = backend::load(&package, config)?;
         Ok(Policy {
@@ -125,8 +163,18 @@ impl Policy {
             backend,
             encoder,
             decoder,
-            output: Vec::new(),
+            arm,
+            cameras: cameras.iter().map(|name| (*name).to_owned()).collect(),
+            outputs: Outputs::default(),
+            carried: Carried::default(),
+            seed: 0,
         })
+    }
+
+    /// What the numbers are drawn from that the policy makes its actions of: the same seed, plan id
+    /// and observation give the same plan.
+    pub fn draw_from(&mut self, seed: u64) {
+        self.seed = seed;
     }
 
     /// Runs the graph a few times on grey pictures, so that the first plan comes as fast as the
@@ -145,19 +193,104 @@ impl Policy {
     pub fn rehearse(&mut self) -> Result<(), PolicyError> {
         self.encoder.encode_neutral();
         self.backend
-            .infer(&self.encoder.inputs(), &mut self.output)?;
-        plan::finite(&self.output, self.package.output.width)
+            .infer(&self.encoder.inputs(), FIRST, &mut self.outputs)?;
+        plan::finite(&self.outputs.action, self.package.output.width)
     }
 
-    /// What the policy wants to be done after `observation`.
+    /// An episode begins: nothing of what was before it counts, neither moments nor memories.
+    pub fn begin(&mut self) {
+        self.encoder.forget();
+        self.carried = Carried::default();
+        self.backend.begin();
+    }
+
+    /// Whether an observation made at `at` should be [seen](Policy::see), though nothing is asked:
+    /// a policy that looks at several moments sees more of them than it is asked about.
+    #[must_use]
+    pub fn wants(&self, at: MonoTime) -> bool {
+        self.encoder.wants(at)
+    }
+
+    /// Keeps `observation` as a moment before.
+    ///
+    /// # Errors
+    /// When it is incomplete.
+    pub fn see(&mut self, observation: &Observation<'_>) -> Result<(), PolicyError> {
+        self.encoder.see(observation)
+    }
+
+    /// What the policy wants to be done after `observation`. A server's answer is waited for no
+    /// longer than `patience`.
     ///
     /// # Errors
     /// When the observation is incomplete, inference fails, or its output is not finite.
-    pub fn plan(&mut self, observation: &Observation<'_>, id: u64) -> Result<Plan, PolicyError> {
-        self.encoder.encode(observation)?;
+    pub fn plan(
+        &mut self,
+        observation: &Observation<'_>,
+        id: u64,
+        patience: Duration,
+    ) -> Result<Plan, PolicyError> {
+        self.plan_after(&Continuation::default(), observation, id, patience)
+    }
+
+    /// The same, going on from what is being executed where the graph can.
+    ///
+    /// # Errors
+    /// As [`Policy::plan`].
+    pub fn plan_after(
+        &mut self,
+        before: &Continuation<'_>,
+        observation: &Observation<'_>,
+        id: u64,
+        patience: Duration,
+    ) -> Result<Plan, PolicyError> {
+        let left = before.left_over.filter(|_| self.package.continues());
+        let rows = left.map(|plan| self.decoder.encode(plan, observation));
+        let noise = Noise::of(self.seed, id);
+        let told = Told::of(before, rows.unwrap_or_default(), noise);
+        self.encoder.encode(observation, &self.carried, &told)?;
         self.backend
-            .infer(&self.encoder.inputs(), &mut self.output)?;
-        self.decoder.decode(&self.output, observation, id)
+            .infer(&self.encoder.inputs(), patience, &mut self.outputs)?;
+        let carried = &mut self.carried;
+        std::mem::swap(&mut carried.memories, &mut self.outputs.memories);
+        let first = self.outputs.action.iter().take(self.package.output.width);
+        carried.action.clear();
+        carried.action.extend(first);
+        carried.count = carried.count.wrapping_add(1);
+        self.decoder.decode(&self.outputs.action, observation, id)
+    }
+
+    /// How far `observation` is from what it was trained on, by its package's own statistics: its
+    /// state and its pictures, which look like `looks`. `None` where there are no statistics.
+    #[must_use]
+    pub fn unfamiliar(
+        &self,
+        observation: &Observation<'_>,
+        looks: &[Look],
+    ) -> (Option<f64>, Option<f64>) {
+        (
+            familiarity::of_state(&self.package, &self.arm, observation),
+            familiarity::of_pictures(&self.package, &self.cameras, looks),
+        )
+    }
+
+    /// What is wrong with a set-up in which `observation` is what the policy sees first, its pictures
+    /// looking like `looks`, by its package's own statistics.
+    #[must_use]
+    pub fn wrong_setup(&self, observation: &Observation<'_>, looks: &[Look]) -> Vec<Finding> {
+        let mut findings = Findings::default();
+        let measured = &observation.measured;
+        familiarity::now(&self.package, &self.arm, measured, &mut findings);
+        let cameras: Vec<&str> = self.cameras.iter().map(String::as_str).collect();
+        sight::compare(&self.package, &cameras, looks, &mut findings);
+        findings.into_vec()
+    }
+
+    /// When the first action of a chunk is due whose pictures were taken at `captured_at`, and the
+    /// time between two, nanoseconds.
+    #[must_use]
+    pub fn due(&self, captured_at: MonoTime) -> (MonoTime, u32) {
+        self.decoder.due(captured_at)
     }
 
     /// The package.

@@ -1,19 +1,25 @@
 //! From pictures and joints to the tensors a graph takes.
 //!
-//! Owns the layout: order of the state, planes of a picture, normalisation. Everything that can
-//! be wrong with names and sizes is found when the encoder is made. Buffers are reused.
+//! Owns the layout: order of the state, planes of a picture, normalisation, and what is shown of
+//! moments before. Everything that can be wrong with names and sizes is found when the encoder is
+//! made. Buffers are reused.
 
 use std::sync::Arc;
 
-use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::U8x3;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::Resizer;
 
-use super::embodiment::{Embodiment, index_of};
+mod moments;
+mod picture;
+mod state;
+
+use super::continuation::Told;
+use super::embodiment::Embodiment;
 use super::finding::Findings;
-use super::package::{Affine, Axis, Input, Package, Source, StateEntry, Units};
+use super::package::{Affine, ChunkPart, Element, Input, Package, Pixels, Source, Units};
 use super::{PolicyError, backend};
-use crate::units::{JointVec, MonoTime, Rad};
+use crate::units::{JointVec, MonoTime, Rad, RadPerSec};
+use moments::Moments;
+use state::Value;
 
 /// One camera's picture.
 #[derive(Debug, Clone, Copy)]
@@ -37,40 +43,65 @@ pub struct Observation<'a> {
     pub measured: JointVec<Rad>,
     /// Joint positions as commanded.
     pub command: JointVec<Rad>,
+    /// How fast the joints turn, as measured.
+    pub velocity: JointVec<RadPerSec>,
 }
 
-/// One value of the state, bound to the arm's joints.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Value {
-    Position(usize),
-    Lag(usize),
-    Tool(Axis),
+/// What an inference hands on to the next one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Carried {
+    /// What the graph gave for each memory of the package; empty at first.
+    pub memories: Vec<Vec<f32>>,
+    /// The first action of the chunk, as the graph gave it; empty at first.
+    pub action: Vec<f32>,
+    /// How many inferences there were.
+    pub count: i32,
 }
+
+/// Byte to float, a table a colour.
+type Tables = [[f32; 256]; 3];
 
 #[derive(Debug)]
 enum Feed {
-    State {
+    Values {
         values: Vec<Value>,
+        units: Units,
         normalise: Affine,
     },
     Image {
         /// Index into the observation's pictures.
         picture: usize,
         camera: String,
-        width: u32,
-        height: u32,
+        size: picture::Size,
+        pixels: Pixels,
         /// Byte to float, a table a colour.
-        tables: Box<[[f32; 256]; 3]>,
+        tables: Box<Tables>,
         /// A picture of another size is scaled into this first.
         scaled: Vec<u8>,
+        /// Where it keeps its ratio: its own part of that.
+        inner: Vec<u8>,
     },
+    Memory(usize),
+    Count(i32),
+    Chunk(ChunkPart),
+    Noise,
+}
+
+#[derive(Debug)]
+enum Buffer {
+    Floats(Vec<f32>),
+    Ints(Vec<i32>),
+    Longs(Vec<i64>),
+    Bytes(Vec<u8>),
 }
 
 #[derive(Debug)]
 struct Slot {
     feed: Feed,
     shape: Vec<usize>,
-    data: Vec<f32>,
+    data: Buffer,
+    /// Which row of a moment it is, where it shows several.
+    row: Option<usize>,
 }
 
 /// The values of `package`'s state in `units`, as the policy would see them before they are
@@ -90,18 +121,18 @@ pub(super) fn state_of(
         .inputs
         .iter()
         .find(state)
-        .and_then(|input| state_values(package, input, arm.as_ref(), &mut unheard));
-    let each = values.into_iter().flatten();
-    each.map(|value| state_value(value, observation, arm.as_ref(), units))
+        .and_then(|input| state::values(package, input, arm.as_ref(), &mut unheard));
+    let each = values.into_iter().flat_map(|(values, _)| values);
+    each.map(|value| state::now(value, observation, arm.as_ref(), units, &[]))
         .collect()
 }
 
 /// Makes the inputs of one package's graph.
 pub struct Encoder {
     slots: Vec<Slot>,
-    units: Units,
     arm: Arc<dyn Embodiment>,
     resizer: Resizer,
+    moments: Moments,
 }
 
 impl Encoder {
@@ -112,60 +143,106 @@ impl Encoder {
         cameras: &[&str],
         findings: &mut Findings,
     ) -> Option<Encoder> {
+        let mut rows = 0;
         let slots: Vec<Option<Slot>> = package
             .inputs
             .iter()
-            .map(|input| slot(package, input, arm.as_ref(), cameras, findings))
+            .map(|input| {
+                let slot = slot(package, input, arm.as_ref(), cameras, findings)?;
+                let row = (input.moments() > 1).then(|| {
+                    rows += 1;
+                    rows - 1
+                });
+                Some(Slot { row, ..slot })
+            })
             .collect();
+        let step_ns = (1e9 / package.robot.timing.rate_hz).round() as u64;
         Some(Encoder {
             slots: slots.into_iter().collect::<Option<_>>()?,
-            units: package.robot.state_units,
             arm: Arc::clone(arm),
             resizer: Resizer::new(),
+            moments: Moments::new(package.moments, step_ns),
         })
     }
 
-    /// Puts `observation` into the inputs.
+    /// Forgets the moments before.
+    pub fn forget(&mut self) {
+        self.moments.clear();
+    }
+
+    /// Whether an observation made at `at` is worth being [seen](Encoder::see).
+    #[must_use]
+    pub fn wants(&self, at: MonoTime) -> bool {
+        self.moments.shown() > 1 && self.moments.wants(at)
+    }
+
+    /// Keeps `observation` to be shown as a moment before.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`].
+    pub fn see(&mut self, observation: &Observation<'_>) -> Result<(), PolicyError> {
+        if self.moments.shown() <= 1 || self.moments.has(observation.captured_at) {
+            return Ok(());
+        }
+        let shown = self.moments.shown();
+        let mut rows = self.moments.blank();
+        let stacked = self.slots.iter_mut().filter(|slot| slot.row.is_some());
+        for (index, slot) in stacked.enumerate() {
+            let Buffer::Floats(data) = &slot.data else {
+                continue;
+            };
+            let length = data.len() / shown;
+            if rows.len() <= index {
+                rows.push(Vec::new());
+            }
+            if let Some(row) = rows.get_mut(index) {
+                row.resize(length, 0.0);
+                let arm = self.arm.as_ref();
+                let none = (&Carried::default(), &Told::default());
+                slot.feed
+                    .floats(observation, arm, &mut self.resizer, none, row)?;
+            }
+        }
+        self.moments.push(observation.captured_at, rows);
+        Ok(())
+    }
+
+    /// Puts `observation`, what the inference before `carried` on, and what is told of the chunk
+    /// before, into the inputs.
     ///
     /// # Errors
     /// When a picture or the tool's place is missing, or a joint is not finite.
-    pub fn encode(&mut self, observation: &Observation<'_>) -> Result<(), PolicyError> {
+    pub(super) fn encode(
+        &mut self,
+        observation: &Observation<'_>,
+        carried: &Carried,
+        told: &Told,
+    ) -> Result<(), PolicyError> {
+        self.see(observation)?;
         for slot in &mut self.slots {
-            match &mut slot.feed {
-                Feed::State { values, normalise } => {
-                    let arm = self.arm.as_ref();
-                    for (index, (out, value)) in slot.data.iter_mut().zip(values).enumerate() {
-                        let number = state_value(*value, observation, arm, self.units)?;
-                        let normal = normalise.apply(index, number) as f32;
-                        if !normal.is_finite() {
-                            return Err(PolicyError::State { index });
-                        }
-                        *out = normal;
+            let arm = self.arm.as_ref();
+            match (&mut slot.data, slot.row) {
+                (Buffer::Floats(data), Some(row)) => {
+                    let length = (data.len() / self.moments.shown()).max(1);
+                    let shown = data.chunks_exact_mut(length);
+                    for (to, from) in shown.zip(self.moments.rows(row)) {
+                        to.copy_from_slice(from);
                     }
                 }
-                Feed::Image {
-                    picture,
-                    camera,
-                    width,
-                    height,
-                    tables,
-                    scaled,
-                } => {
-                    let missing = || PolicyError::Picture {
-                        camera: camera.clone(),
-                    };
-                    let picture = observation.pictures.get(*picture).ok_or_else(missing)?;
-                    let rgb = if (picture.width, picture.height) == (*width, *height) {
-                        picture.rgb
-                    } else {
-                        let size = (*width, *height);
-                        scale(&mut self.resizer, picture, size, scaled).ok_or_else(missing)?;
-                        scaled.as_slice()
-                    };
-                    if rgb.len() != slot.data.len() {
-                        return Err(missing());
-                    }
-                    planes(rgb, tables, &mut slot.data);
+                (Buffer::Floats(data), None) => {
+                    let before = (carried, told);
+                    slot.feed
+                        .floats(observation, arm, &mut self.resizer, before, data)?;
+                }
+                (Buffer::Bytes(data), _) => {
+                    slot.feed.bytes(observation, &mut self.resizer, data)?;
+                }
+                (Buffer::Ints(data), _) => {
+                    data.fill(slot.feed.whole(carried, told).unwrap_or_default());
+                }
+                (Buffer::Longs(data), _) => {
+                    let whole = slot.feed.whole(carried, told);
+                    data.fill(whole.unwrap_or_default().into());
                 }
             }
         }
@@ -175,11 +252,13 @@ impl Encoder {
     /// Grey pictures and a state of zeros: to run a graph before anything was seen.
     pub fn encode_neutral(&mut self) {
         for slot in &mut self.slots {
-            let value = match slot.feed {
-                Feed::State { .. } => 0.0,
-                Feed::Image { .. } => 0.5,
-            };
-            slot.data.fill(value);
+            let grey = matches!(slot.feed, Feed::Image { .. });
+            match &mut slot.data {
+                Buffer::Floats(data) => data.fill(if grey { 0.5 } else { 0.0 }),
+                Buffer::Ints(data) => data.fill(0),
+                Buffer::Longs(data) => data.fill(0),
+                Buffer::Bytes(data) => data.fill(128),
+            }
         }
     }
 
@@ -190,9 +269,128 @@ impl Encoder {
             .iter()
             .map(|slot| backend::Input {
                 shape: &slot.shape,
-                data: &slot.data,
+                data: match &slot.data {
+                    Buffer::Floats(data) => backend::Data::Floats(data),
+                    Buffer::Ints(data) => backend::Data::Ints(data),
+                    Buffer::Longs(data) => backend::Data::Longs(data),
+                    Buffer::Bytes(data) => backend::Data::Bytes(data),
+                },
             })
             .collect()
+    }
+}
+
+impl Feed {
+    /// One moment as floats, with what is known from before.
+    fn floats(
+        &mut self,
+        observation: &Observation<'_>,
+        arm: &dyn Embodiment,
+        resizer: &mut Resizer,
+        (carried, told): (&Carried, &Told),
+        data: &mut [f32],
+    ) -> Result<(), PolicyError> {
+        match self {
+            Feed::Values {
+                values,
+                units,
+                normalise,
+            } => {
+                for (index, (out, value)) in data.iter_mut().zip(values).enumerate() {
+                    let number = state::now(*value, observation, arm, *units, &carried.action)?;
+                    let normal = normalise.apply(index, number) as f32;
+                    if !normal.is_finite() {
+                        return Err(PolicyError::State { index });
+                    }
+                    *out = normal;
+                }
+            }
+            Feed::Image { .. } => {
+                let (rgb, tables, camera) = self.rgb(observation, resizer)?;
+                if rgb.len() != data.len() {
+                    return Err(missing(camera));
+                }
+                picture::float_planes(rgb, tables, data);
+            }
+            Feed::Memory(index) => match carried.memories.get(*index) {
+                Some(memory) if memory.len() == data.len() => data.copy_from_slice(memory),
+                _ => data.fill(0.0),
+            },
+            Feed::Chunk(part) => told.put(*part, data),
+            Feed::Noise => told.noise.fill(data),
+            Feed::Count(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The whole number it is fed with, where it is one.
+    fn whole(&self, carried: &Carried, told: &Told) -> Option<i32> {
+        match self {
+            Feed::Count(each) => Some(carried.count.wrapping_mul(*each)),
+            Feed::Chunk(part) => Some(told.steps(*part)),
+            Feed::Values { .. } | Feed::Image { .. } | Feed::Memory(_) | Feed::Noise => None,
+        }
+    }
+
+    /// A picture as bytes.
+    fn bytes(
+        &mut self,
+        observation: &Observation<'_>,
+        resizer: &mut Resizer,
+        data: &mut [u8],
+    ) -> Result<(), PolicyError> {
+        let Feed::Image { pixels, .. } = self else {
+            return Ok(());
+        };
+        let pixels = *pixels;
+        let (rgb, _, camera) = self.rgb(observation, resizer)?;
+        if rgb.len() != data.len() {
+            return Err(missing(camera));
+        }
+        match pixels {
+            Pixels::Planes => picture::byte_planes(rgb, data),
+            Pixels::Interleaved | Pixels::Floats => data.copy_from_slice(rgb),
+        }
+        Ok(())
+    }
+
+    /// The picture's pixels in the size that is wanted.
+    fn rgb<'a>(
+        &'a mut self,
+        observation: &Observation<'a>,
+        resizer: &mut Resizer,
+    ) -> Result<(&'a [u8], &'a Tables, &'a str), PolicyError> {
+        let Feed::Image {
+            picture,
+            camera,
+            size,
+            pixels,
+            tables,
+            scaled,
+            inner,
+        } = self
+        else {
+            return Err(missing("?"));
+        };
+        let absent = || missing(camera);
+        let picture = observation.pictures.get(*picture).ok_or_else(absent)?;
+        if (picture.width, picture.height) == *size {
+            return Ok((picture.rgb, tables, camera));
+        }
+        match pixels {
+            Pixels::Floats => picture::stretch(resizer, picture, *size, scaled),
+            Pixels::Interleaved | Pixels::Planes => {
+                picture::fit(resizer, picture, *size, inner, scaled)
+            }
+        }
+        .ok_or_else(absent)?;
+        Ok((scaled, tables, camera))
+    }
+}
+
+fn missing(camera: &str) -> PolicyError {
+    PolicyError::Picture {
+        camera: camera.to_owned(),
     }
 }
 
@@ -203,15 +401,36 @@ fn slot(
     cameras: &[&str],
     findings: &mut Findings,
 ) -> Option<Slot> {
+    let length = input.shape.iter().product();
+    let mut data = Buffer::Floats(Vec::new());
     let feed = match &input.source {
-        Source::State => Feed::State {
-            values: state_values(package, input, arm, findings)?,
-            normalise: input.normalise.clone(),
-        },
+        Source::State | Source::Values { .. } => {
+            let (values, units) = state::values(package, input, arm, findings)?;
+            Feed::Values {
+                values,
+                units,
+                normalise: input.normalise.clone(),
+            }
+        }
+        Source::Memory(index) => Feed::Memory(*index),
+        Source::Count(each) => {
+            data = Buffer::Ints(vec![0; length]);
+            Feed::Count(*each)
+        }
+        Source::Chunk(part) => {
+            match input.element {
+                Element::Int32 => data = Buffer::Ints(vec![0; length]),
+                Element::Int64 => data = Buffer::Longs(vec![0; length]),
+                Element::Float32 | Element::Other => {}
+            }
+            Feed::Chunk(*part)
+        }
+        Source::Noise => Feed::Noise,
         Source::Image {
             camera,
             width,
             height,
+            pixels,
         } => {
             let Some(picture) = cameras.iter().position(|name| name == camera) else {
                 findings.error(
@@ -221,121 +440,31 @@ fn slot(
                 );
                 return None;
             };
+            if *pixels != Pixels::Floats {
+                data = Buffer::Bytes(vec![0; length]);
+            }
             Feed::Image {
                 picture,
                 camera: camera.clone(),
-                width: *width,
-                height: *height,
+                size: (*width, *height),
+                pixels: *pixels,
                 tables: Box::new(std::array::from_fn(|colour| {
                     std::array::from_fn(|byte| {
                         input.normalise.apply(colour, byte as f64 / 255.0) as f32
                     })
                 })),
                 scaled: vec![0; *width as usize * *height as usize * 3],
+                inner: Vec::new(),
             }
         }
     };
+    if let Buffer::Floats(floats) = &mut data {
+        floats.resize(length, 0.0);
+    }
     Some(Slot {
         feed,
         shape: input.shape.clone(),
-        data: vec![0.0; input.shape.iter().product()],
+        data,
+        row: None,
     })
-}
-
-fn state_values(
-    package: &Package,
-    input: &Input,
-    arm: &dyn Embodiment,
-    findings: &mut Findings,
-) -> Option<Vec<Value>> {
-    const PLACE: &str = "manifest.json: hardware.robots[0].state";
-    let width = input.shape.last().copied().unwrap_or(0);
-    let Some(entries) = &package.robot.state else {
-        if width != arm.joints().len() {
-            findings.error(
-                PLACE,
-                format!(
-                    "it has {width} values, the arm {} joints",
-                    arm.joints().len()
-                ),
-                "name the values with order",
-            );
-            return None;
-        }
-        return Some((0..width).map(Value::Position).collect());
-    };
-    let mut find = |joint: &String| {
-        let index = index_of(arm, joint);
-        if index.is_none() {
-            findings.error(
-                format!("{PLACE}.order"),
-                format!("{joint:?} is no joint of the arm"),
-                format!("its joints are {}", arm.joints().join(", ")),
-            );
-        }
-        index
-    };
-    let values: Vec<Option<Value>> = entries
-        .iter()
-        .map(|entry| match entry {
-            StateEntry::Position(joint) => find(joint).map(Value::Position),
-            StateEntry::Lag(joint) => find(joint).map(Value::Lag),
-            StateEntry::Tool(axis) => Some(Value::Tool(*axis)),
-        })
-        .collect();
-    values.into_iter().collect()
-}
-
-fn state_value(
-    value: Value,
-    observation: &Observation<'_>,
-    arm: &dyn Embodiment,
-    units: Units,
-) -> Result<f64, PolicyError> {
-    let angle = |joints: &JointVec<Rad>, index: usize| {
-        joints
-            .get(index)
-            .map(|angle| arm.value_of(index, angle, units))
-            .ok_or(PolicyError::Joint { index })
-    };
-    match value {
-        Value::Position(index) => angle(&observation.measured, index),
-        Value::Lag(index) => {
-            Ok(angle(&observation.command, index)? - angle(&observation.measured, index)?)
-        }
-        Value::Tool(axis) => arm
-            .tool_of(&observation.measured)
-            .and_then(|tool| tool.position.get(axis.index()).copied())
-            .ok_or(PolicyError::Tool),
-    }
-}
-
-/// Scales `picture` to `width × height` in `scaled`.
-///
-/// Through the typed call: the general one would be compiled for every kind of pixel there is.
-fn scale(
-    resizer: &mut Resizer,
-    picture: &Picture<'_>,
-    (width, height): (u32, u32),
-    scaled: &mut [u8],
-) -> Option<()> {
-    let source =
-        TypedImageRef::<U8x3>::from_buffer(picture.width, picture.height, picture.rgb).ok()?;
-    let mut target = TypedImage::<U8x3>::from_buffer(width, height, scaled).ok()?;
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    resizer.resize_typed(&source, &mut target, &options).ok()
-}
-
-/// Interleaved bytes to planes of floats.
-fn planes(rgb: &[u8], tables: &[[f32; 256]; 3], out: &mut [f32]) {
-    let pixels = out.len() / 3;
-    if pixels == 0 {
-        return;
-    }
-    for (colour, (plane, table)) in out.chunks_exact_mut(pixels).zip(tables).enumerate() {
-        let bytes = rgb.iter().skip(colour).step_by(3);
-        for (value, byte) in plane.iter_mut().zip(bytes) {
-            *value = table.get(usize::from(*byte)).copied().unwrap_or(0.0);
-        }
-    }
 }

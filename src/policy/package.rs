@@ -1,5 +1,5 @@
-//! A policy package: a directory with `manifest.json`, a graph and its statistics; or a LeRobot
-//! checkpoint with its graph beside it.
+//! A policy package: a directory with `manifest.json`, a graph and its statistics; a LeRobot
+//! checkpoint with its graph beside it; or a graph alone whose metadata say the rest.
 //!
 //! Owns reading and checking the format `policy_package` 1.0 and our additions to it into one
 //! [`Package`]; a `Package` that exists is complete and consistent. A class path in a manifest
@@ -17,11 +17,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+mod alone;
+mod chunk;
 mod component;
 mod features;
 mod files;
 mod graph;
+mod input;
 mod lerobot;
+mod memory;
 mod node;
 mod robot;
 mod stats;
@@ -29,12 +33,17 @@ mod stats;
 mod tests;
 
 pub use files::{FileError, files};
-pub use graph::{GraphError, Signature, Tensor, signature};
-pub use robot::{ActionLayout, Axis, Robot, StateEntry, Timing, Units};
+pub use graph::{Element, GraphError, Signature, Tensor, signature};
+pub use input::Input;
+pub use robot::{
+    ActionLayout, Axis, JointAction, Places, Robot, StateEntry, TOOL_COLUMNS, Timing, UNUSED, Units,
+};
 pub use stats::{Affine, Mode, Stats, StatsError};
 
-use super::familiarity::Expected;
 use super::finding::{Finding, Findings, Severity};
+use super::server::Server;
+use crate::messages::MAX_WAYPOINTS;
+use component::Chunk;
 use node::Node;
 
 /// The manifest's name in the directory.
@@ -46,12 +55,24 @@ const MAX_GRAPH: u64 = 2 * 1024 * 1024 * 1024;
 /// The largest statistics file, bytes.
 const MAX_STATS: u64 = 16 * 1024 * 1024;
 
+/// How long an action holds that comes alone. The next one is there long before, or the arm stops.
+const HOLD_SECS: f64 = 0.2;
+
 /// What one graph input is fed with.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
     /// The robot's state, in the order of [`Package::robot`].
     State,
-    /// A camera's picture, float RGB 0…1, planes of rows.
+    /// Some values of the robot, in an order and units of their own.
+    Values {
+        /// The values.
+        entries: Vec<StateEntry>,
+        /// Their units.
+        units: Units,
+        /// Where the package says so, for findings.
+        place: String,
+    },
+    /// A camera's picture.
     Image {
         /// The camera's name.
         camera: String,
@@ -59,22 +80,60 @@ pub enum Source {
         width: u32,
         /// Pixels down.
         height: u32,
+        /// How its pixels are laid out.
+        pixels: Pixels,
     },
+    /// What the graph gave for the memory of this index at the inference before, zeros at first.
+    Memory(usize),
+    /// How many inferences there were, times this.
+    Count(i32),
+    /// What is being executed, for a graph made for real-time chunking.
+    Chunk(ChunkPart),
+    /// Normally distributed numbers, from the job's seed and the plan's id.
+    Noise,
 }
 
-/// One graph input.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Input {
-    /// Its name in the graph.
-    pub tensor: String,
-    /// Its sizes, batch of one first.
+/// What a graph made for real-time chunking takes of the chunk before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChunkPart {
+    /// The actions that are left of it, at the steps of the next one, as the graph put them out;
+    /// zeros beyond its end.
+    LeftOver,
+    /// Steps that will be consumed or under way when the next chunk comes.
+    Delay,
+    /// The step from which on the next chunk is free.
+    Horizon,
+    /// The most that the next chunk is led.
+    Guidance,
+}
+
+/// How a picture is handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pixels {
+    /// Float RGB 0…1, then normalised; planes of rows. A picture of another size is stretched.
+    Floats,
+    /// Bytes, pixel by pixel. A picture of another size keeps its sides' ratio, black around it.
+    Interleaved,
+    /// Bytes, planes of rows; sized likewise.
+    Planes,
+}
+
+/// What a graph gives at one inference and takes at the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Memory {
+    /// The output's name in the graph.
+    pub output: String,
+    /// Its sizes.
     pub shape: Vec<usize>,
-    /// What it is fed with.
-    pub source: Source,
-    /// Applied to each state value, or to each colour.
-    pub normalise: Affine,
-    /// What each value was in training, in the same units, where the statistics say it.
-    pub expected: Option<Vec<Expected>>,
+}
+
+/// What is run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Model {
+    /// The graph in this file, here.
+    Graph(PathBuf),
+    /// What a server runs, there.
+    Server(Box<Server>),
 }
 
 /// The graph's output.
@@ -95,16 +154,25 @@ pub struct Output {
 pub struct Package {
     /// The policy's name.
     pub name: String,
-    /// The directory.
+    /// The directory, or the server's address.
     pub dir: PathBuf,
-    /// The graph's file.
-    pub graph: PathBuf,
+    /// What is run.
+    pub model: Model,
     /// The graph's inputs.
     pub inputs: Vec<Input>,
+    /// What it takes of the inference before.
+    pub memories: Vec<Memory>,
+    /// How many moments it sees at once, each a step of [`Robot::timing`] after the one before;
+    /// inputs that show them have that many rows.
+    pub moments: usize,
     /// The graph's output.
     pub output: Output,
     /// The robot it was trained for.
     pub robot: Robot,
+    /// It was evaluated as an ensemble of its chunks, with weights of this steepness.
+    pub ensemble_m: Option<f64>,
+    /// It was evaluated with so many actions of a chunk executed before the next.
+    pub executed: Option<usize>,
     /// Top-level keys of the manifest that mean nothing to us, as they stand.
     pub extra: serde_json::Map<String, Value>,
 }
@@ -189,6 +257,12 @@ impl Package {
             let package = lerobot::read(dir, findings);
             return package.filter(|_| findings.errors() == 0);
         }
+        if !has(MANIFEST)
+            && let Some((folder, name)) = alone::find(dir)
+        {
+            let package = alone::read(&folder, &name, findings);
+            return package.filter(|_| findings.errors() == 0);
+        }
         let bytes = match files::read(dir, MANIFEST, MAX_MANIFEST) {
             Ok(bytes) => bytes,
             Err(error) => {
@@ -213,8 +287,8 @@ impl Package {
         let extra = header(&root, findings)?;
         let model = root.need("model", findings)?;
         let graph = component::graph_file(dir, &model, findings)?;
-        let chunk = component::runner(&model, findings);
-        component::observation_steps(&model, findings);
+        let (chunk, executed) = component::runner(&model, findings);
+        let moments = component::observation_steps(&model, findings);
         let robot = robot::read(&root, findings);
         let signature = match signature(&graph.path) {
             Ok(signature) => signature,
@@ -225,28 +299,71 @@ impl Package {
             }
         };
         let cameras = features::cameras(&root, findings);
-        let mut inputs = features::inputs(&signature, &cameras, &robot, findings);
+        let memories = memory::declared(&model, &signature, findings);
+        let mut inputs =
+            features::inputs(&signature, &cameras, &robot, moments, &memories, findings);
         let mut output = features::output(&signature, &graph.name, chunk.as_ref(), findings)?;
         features::declared(&model, &inputs, findings);
         features::state_width(&inputs, &robot, findings);
         features::action_width(&output, &robot, findings);
         component::normalisation(dir, &model, &mut inputs, &mut output, findings);
+        let executed = Chunk::executed(executed, &output, findings);
         Some(Package {
             name: component::policy_name(&root, dir, findings),
             dir: dir.to_owned(),
-            graph: graph.path,
+            model: Model::Graph(graph.path),
             inputs,
+            memories: memories.into_iter().map(|it| it.memory).collect(),
+            moments,
             output,
             robot,
+            ensemble_m: None,
+            executed,
             extra,
         })
+    }
+
+    /// How many waypoints a chunk becomes: a single action is held for a while.
+    #[must_use]
+    pub fn waypoints(&self) -> usize {
+        match self.output.chunk {
+            1 => {
+                let held = (HOLD_SECS * self.robot.timing.rate_hz).ceil() as usize;
+                (held + 1).clamp(2, MAX_WAYPOINTS)
+            }
+            chunk => chunk,
+        }
+    }
+
+    /// How often it must be asked, where each action is made of what the one before came to.
+    #[must_use]
+    pub fn pace_hz(&self) -> Option<f64> {
+        (self.output.chunk == 1).then_some(self.robot.timing.rate_hz)
+    }
+
+    /// Whether its actions depend on numbers drawn for them.
+    #[must_use]
+    pub fn draws(&self) -> bool {
+        self.inputs.iter().any(|it| it.source == Source::Noise)
+    }
+
+    /// Whether its graph wants to know what is being executed.
+    #[must_use]
+    pub fn continues(&self) -> bool {
+        let told = |input: &Input| matches!(input.source, Source::Chunk(_));
+        self.inputs.iter().any(told)
     }
 
     /// The names of the cameras it looks through.
     pub fn cameras(&self) -> impl Iterator<Item = &str> {
         self.inputs.iter().filter_map(|input| match &input.source {
             Source::Image { camera, .. } => Some(camera.as_str()),
-            Source::State => None,
+            Source::State
+            | Source::Values { .. }
+            | Source::Memory(_)
+            | Source::Count(_)
+            | Source::Chunk(_)
+            | Source::Noise => None,
         })
     }
 }

@@ -9,14 +9,20 @@ use super::PolicyError;
 use super::embodiment::Embodiment;
 use super::finding::Findings;
 use super::observation::Observation;
-use super::package::{ActionLayout, Affine, Package, Timing, Units};
+use super::package::{ActionLayout, Affine, JointAction, Package, Timing, UNUSED, Units};
 use crate::messages::{MAX_WAYPOINTS, Plan, ToolSetpoint, Waypoints};
-use crate::units::{JointVec, Rad};
+use crate::units::{JointVec, MonoTime, Rad};
 
 #[derive(Debug)]
 enum Layout {
     /// The column of each joint, in the arm's order.
-    Joint { columns: Vec<usize>, units: Units },
+    Joint {
+        columns: Vec<usize>,
+        units: Units,
+        /// Of the last joint.
+        gripper_units: Units,
+        meaning: JointAction,
+    },
     /// The columns of x, y, z, roll and gripper.
     Tool { columns: [usize; 5], tilt: f64 },
 }
@@ -25,6 +31,8 @@ enum Layout {
 pub struct Decoder {
     layout: Layout,
     width: usize,
+    /// How many waypoints a chunk becomes.
+    waypoints: usize,
     denormalise: Affine,
     timing: Timing,
     arm: Arc<dyn Embodiment>,
@@ -42,19 +50,17 @@ impl Decoder {
                 columns: *columns,
                 tilt: *tilt_rad,
             },
-            ActionLayout::Joint(order) => Layout::Joint {
-                columns: columns(
-                    order.as_deref(),
-                    package.output.width,
-                    arm.as_ref(),
-                    findings,
-                )?,
+            ActionLayout::Joint { order, meaning } => Layout::Joint {
+                columns: columns(package, order.as_deref(), arm.as_ref(), findings)?,
                 units: package.robot.action_units,
+                gripper_units: package.robot.gripper_units,
+                meaning: *meaning,
             },
         };
         Some(Decoder {
             layout,
             width: package.output.width,
+            waypoints: package.waypoints(),
             denormalise: package.output.denormalise.clone(),
             timing: package.robot.timing,
             arm: Arc::clone(arm),
@@ -72,19 +78,42 @@ impl Decoder {
         id: u64,
     ) -> Result<Plan, PolicyError> {
         finite(output, self.width)?;
-        let rows = output.chunks_exact(self.width).take(MAX_WAYPOINTS);
+        // A single action is repeated.
+        let rows = output.chunks_exact(self.width).cycle();
+        let rows = rows.take(self.waypoints.min(MAX_WAYPOINTS));
         let waypoints = match &self.layout {
-            Layout::Joint { columns, units } => {
+            Layout::Joint {
+                columns,
+                units,
+                gripper_units,
+                meaning,
+            } => {
                 let mut points = heapless::Vec::new();
+                let gripper = columns.len().saturating_sub(1);
+                let base = |joint: usize| {
+                    let command = observation.command.get(joint);
+                    command.map_or(f64::NAN, |angle| self.arm.value_of(joint, angle, *units))
+                };
+                let mut turned: Vec<f64> = (0..columns.len()).map(base).collect();
                 for (step, row) in rows.enumerate() {
-                    let point: JointVec<Rad> = columns
-                        .iter()
-                        .enumerate()
-                        .map(|(joint, column)| {
-                            let value = self.value(row, *column);
-                            self.arm.angle_of(joint, value, *units)
-                        })
-                        .collect();
+                    let mut point: JointVec<Rad> = JointVec::default();
+                    for ((joint, column), turned) in columns.iter().enumerate().zip(&mut turned) {
+                        let value = self.value(row, *column);
+                        let angle = match meaning {
+                            _ if joint == gripper => {
+                                self.arm.angle_of(joint, value, *gripper_units)
+                            }
+                            JointAction::Position => self.arm.angle_of(joint, value, *units),
+                            JointAction::Offset => {
+                                self.arm.angle_of(joint, *turned + value, *units)
+                            }
+                            JointAction::Velocity => {
+                                *turned += value / self.timing.rate_hz;
+                                self.arm.angle_of(joint, *turned, *units)
+                            }
+                        };
+                        let _never_full = point.push(angle);
+                    }
                     if !point.iter().all(|angle| angle.0.is_finite()) {
                         return Err(PolicyError::NotFinite { step });
                     }
@@ -109,17 +138,89 @@ impl Decoder {
                 Waypoints::Tool(points)
             }
         };
+        let (start, step_ns) = self.due(observation.captured_at);
+        Ok(Plan {
+            id,
+            captured_at: observation.captured_at,
+            start,
+            step_ns,
+            waypoints,
+        })
+    }
+
+    /// When action 0 is due, and the time between two, nanoseconds.
+    pub fn due(&self, captured_at: MonoTime) -> (MonoTime, u32) {
         let Timing {
             rate_hz,
             first_step,
         } = self.timing;
-        Ok(Plan {
-            id,
-            captured_at: observation.captured_at,
-            start: observation.captured_at.offset_secs(first_step / rate_hz),
-            step_ns: (1e9 / rate_hz).round() as u32,
-            waypoints,
-        })
+        let start = captured_at.offset_secs(first_step / rate_hz);
+        (start, (1e9 / rate_hz).round() as u32)
+    }
+
+    /// The actions, row by row, that the graph would have to put out after `observation` for the
+    /// waypoints of `plan`; none for a plan of another kind, or where the tool is not known.
+    pub fn encode(&self, plan: &Plan, observation: &Observation<'_>) -> Vec<f32> {
+        let mut rows = Vec::new();
+        let mut row = vec![0.0; self.width];
+        let mut put = |values: &mut dyn Iterator<Item = (usize, f64)>| {
+            row.fill(0.0);
+            for (column, value) in values {
+                if let Some(slot) = row.get_mut(column) {
+                    *slot = self.denormalise.undo(column, value) as f32;
+                }
+            }
+            rows.extend_from_slice(&row);
+        };
+        match (&self.layout, &plan.waypoints) {
+            (
+                Layout::Joint {
+                    columns,
+                    units,
+                    gripper_units,
+                    meaning,
+                },
+                Waypoints::Joint(points),
+            ) => {
+                let gripper = columns.len().saturating_sub(1);
+                let value_of = |joint, angle| self.arm.value_of(joint, angle, *units);
+                // What an action is counted from, which for a velocity is the one before.
+                let mut from = observation.command;
+                for point in points {
+                    let values = point.iter().enumerate().zip(columns).zip(&from);
+                    put(&mut values.map(|(((joint, angle), column), from)| {
+                        let way = || value_of(joint, *angle) - value_of(joint, *from);
+                        let value = match meaning {
+                            _ if joint == gripper => {
+                                self.arm.value_of(joint, *angle, *gripper_units)
+                            }
+                            JointAction::Position => value_of(joint, *angle),
+                            JointAction::Offset => way(),
+                            JointAction::Velocity => way() * self.timing.rate_hz,
+                        };
+                        (*column, value)
+                    }));
+                    if *meaning == JointAction::Velocity {
+                        from = *point;
+                    }
+                }
+            }
+            (Layout::Tool { columns, .. }, Waypoints::Tool(points)) => {
+                let Some(base) = self.arm.tool_of(&observation.command) else {
+                    return rows;
+                };
+                for point in points {
+                    let [x, y, z] = point.position;
+                    let [base_x, base_y, base_z] = base.position;
+                    let (sine, cosine) = (point.roll - base.roll).sin_cos();
+                    let roll = sine.atan2(cosine);
+                    let values = [x - base_x, y - base_y, z - base_z, roll, point.gripper];
+                    put(&mut columns.iter().copied().zip(values));
+                }
+            }
+            _ => {}
+        }
+        rows
     }
 
     fn tool_point(
@@ -161,15 +262,21 @@ pub(super) fn finite(output: &[f32], width: usize) -> Result<(), PolicyError> {
 
 /// The column of each of the arm's joints.
 fn columns(
+    package: &Package,
     order: Option<&[String]>,
-    width: usize,
     arm: &dyn Embodiment,
     findings: &mut Findings,
 ) -> Option<Vec<usize>> {
-    const PLACE: &str = "manifest.json: hardware.robots[0].action";
+    let place = &package.robot.places.action;
+    let unused = order
+        .into_iter()
+        .flatten()
+        .filter(|name| *name == UNUSED)
+        .count();
+    let width = package.output.width - unused;
     if width != arm.joints().len() {
         findings.error(
-            PLACE,
+            place.clone(),
             format!(
                 "it has {width} values, the arm {} joints",
                 arm.joints().len()
@@ -185,7 +292,7 @@ fn columns(
     for joint in arm.joints() {
         let Some(column) = order.iter().position(|name| name == joint) else {
             findings.error(
-                format!("{PLACE}.order"),
+                format!("{place}.order"),
                 format!("it lacks the arm's joint {joint:?}"),
                 format!("name {}", arm.joints().join(", ")),
             );

@@ -3,14 +3,19 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+mod carried;
 
 use super::backend::{Choice, Config};
 use super::embodiment::tests::arm;
 use super::*;
 use crate::messages::Waypoints;
 use crate::so101;
-use crate::units::{JointVec, MonoTime, Rad};
+use crate::units::{JointVec, MonoTime, Rad, RadPerSec};
 
+/// Of what is computed here nothing is waited for.
+const PATIENCE: Duration = Duration::ZERO;
 const CAMERAS: [&str; 2] = ["wrist", "overhead"];
 
 fn package(name: &str) -> PathBuf {
@@ -62,6 +67,7 @@ fn observe<'a>(
             .collect(),
         measured: angles(measured),
         command: angles(command),
+        velocity: angles(measured).map(|_| RadPerSec(0.0)),
     }
 }
 
@@ -80,7 +86,9 @@ const COMMAND: [f64; 6] = [0.11, -0.6, 0.6, 1.2, 1.57, 0.45];
 fn joint_hold_keeps_the_command_not_the_sagging_measurement() {
     let pictures = [pixels(96, 1), pixels(96, 2)];
     let observation = observe(&pictures, 96, &MEASURED, &COMMAND);
-    let plan = policy("joint_hold").plan(&observation, 7).unwrap();
+    let plan = policy("joint_hold")
+        .plan(&observation, 7, PATIENCE)
+        .unwrap();
     assert_eq!(plan.id, 7);
     assert_eq!(plan.captured_at, observation.captured_at);
     assert_eq!(plan.start.since(observation.captured_at), 66_666_666);
@@ -98,7 +106,7 @@ fn joint_hold_keeps_the_command_not_the_sagging_measurement() {
 fn tool_actions_start_from_the_commanded_pose() {
     let pictures = [pixels(96, 1), pixels(96, 2)];
     let observation = observe(&pictures, 96, &MEASURED, &COMMAND);
-    let plan = policy("hold").plan(&observation, 1).unwrap();
+    let plan = policy("hold").plan(&observation, 1, PATIENCE).unwrap();
     let Waypoints::Tool(points) = &plan.waypoints else {
         panic!("not a tool plan");
     };
@@ -119,22 +127,29 @@ fn the_state_has_its_declared_order_and_pictures_are_planes_by_name() {
     assert!(findings.into_vec().is_empty());
     let pictures = [pixels(24, 1), pixels(24, 2)];
     let observation = observe(&pictures, 24, &MEASURED, &COMMAND);
-    encoder.encode(&observation).unwrap();
+    encoder
+        .encode(&observation, &Carried::default(), &Told::default())
+        .unwrap();
     let inputs = encoder.inputs();
+    let floats = |input: &backend::Input<'_>| match input.data {
+        backend::Data::Floats(data) => data.to_vec(),
+        other => panic!("{other:?}"),
+    };
     let mut state = MEASURED.to_vec();
     // Gripper lag, then the tool by the measured joints, which the test arm has at the first two.
     state.extend([COMMAND[5] - MEASURED[5], MEASURED[0], MEASURED[1], 0.1]);
     assert_eq!(inputs[0].shape, [1, 10]);
-    for (value, expected) in inputs[0].data.iter().zip(state) {
-        assert!((f64::from(*value) - expected).abs() < 1e-6);
+    for (value, expected) in floats(&inputs[0]).into_iter().zip(state) {
+        assert!((f64::from(value) - expected).abs() < 1e-6);
     }
     // The graph's order is overhead, wrist; the cell's is wrist, overhead.
     for (input, rgb) in inputs[1..].iter().zip([&pictures[1], &pictures[0]]) {
         assert_eq!(input.shape, [1, 3, 24, 24]);
+        let data = floats(input);
         for colour in 0..3 {
             for pixel in [0, 1, 25, 575] {
                 let expected = f32::from(rgb[pixel * 3 + colour]) / 255.0;
-                assert_eq!(input.data[colour * 576 + pixel], expected);
+                assert_eq!(data[colour * 576 + pixel], expected);
             }
         }
     }
@@ -148,7 +163,7 @@ fn sway_goes_round_without_a_jump() {
     let mut widest = 0.0f64;
     for id in 1..60 {
         let observation = observe(&pictures, 96, &command, &command);
-        let points = joint_points(&policy.plan(&observation, id).unwrap());
+        let points = joint_points(&policy.plan(&observation, id, PATIENCE).unwrap());
         let mut last = command.to_vec();
         for point in &points {
             for (a, b) in point.iter().zip(&last) {
@@ -169,10 +184,10 @@ fn nan_from_the_policy_is_a_typed_error() {
     let mut policy = policy("nan");
     let pictures = [pixels(96, 1), pixels(96, 2)];
     let before = observe(&pictures, 96, &COMMAND, &COMMAND);
-    assert!(policy.plan(&before, 1).is_ok());
+    assert!(policy.plan(&before, 1, PATIENCE).is_ok());
     let mut past = COMMAND;
     past[0] = 0.2;
-    let error = policy.plan(&observe(&pictures, 96, &past, &past), 2);
+    let error = policy.plan(&observe(&pictures, 96, &past, &past), 2, PATIENCE);
     let error = error.unwrap_err();
     assert_eq!(error, PolicyError::NotFinite { step: 0 });
     assert_eq!(error.cause(), Cause::PolicyNotFinite);
@@ -184,10 +199,10 @@ fn an_observation_that_is_not_finite_gives_no_plan() {
     let pictures = [pixels(96, 1), pixels(96, 2)];
     let mut broken = MEASURED;
     broken[2] = f64::NAN;
-    let error = policy.plan(&observe(&pictures, 96, &broken, &COMMAND), 1);
+    let error = policy.plan(&observe(&pictures, 96, &broken, &COMMAND), 1, PATIENCE);
     assert_eq!(error, Err(PolicyError::State { index: 2 }));
     let short = observe(&pictures[..1], 96, &MEASURED, &COMMAND);
-    let error = policy.plan(&short, 1).unwrap_err();
+    let error = policy.plan(&short, 1, PATIENCE).unwrap_err();
     assert!(error.to_string().contains("overhead"), "{error}");
 }
 
@@ -231,7 +246,7 @@ fn foreign_units_and_statistics_go_in_and_out() {
     let pictures = [pixels(24, 3)];
     // 500 counts of 1000: 50 of 100; the gripper in the middle: 50 of 0…100.
     let measured = [500.0 * count, 0.0, 0.0, 0.0, 0.0, 0.0];
-    let plan = policy.plan(&observe(&pictures, 24, &measured, &measured), 1);
+    let plan = policy.plan(&observe(&pictures, 24, &measured, &measured), 1, PATIENCE);
     let point = &joint_points(&plan.unwrap())[0];
     // (50 − 1) / 10 · 5 − 1 = 23.5 of 100; (50 − 50) / 25 · 12.5 + 40 = 40 of 0…100.
     assert!((point[0] / count - 235.0).abs() <= 1.0, "{point:?}");
@@ -243,8 +258,8 @@ fn pictures_of_another_size_are_scaled() {
     let mut policy = policy("conv");
     let flat = |side: usize| vec![vec![130u8; side * side * 3], vec![60u8; side * side * 3]];
     let (small, large) = (flat(24), flat(96));
-    let a = policy.plan(&observe(&small, 24, &MEASURED, &COMMAND), 1);
-    let b = policy.plan(&observe(&large, 96, &MEASURED, &COMMAND), 1);
+    let a = policy.plan(&observe(&small, 24, &MEASURED, &COMMAND), 1, PATIENCE);
+    let b = policy.plan(&observe(&large, 96, &MEASURED, &COMMAND), 1, PATIENCE);
     assert_eq!(a.unwrap(), b.unwrap());
 }
 
@@ -270,12 +285,13 @@ fn disagreement(dir: &Path) -> Result<f64, BackendError> {
             .zip(&data)
             .map(|(input, data)| backend::Input {
                 shape: &input.shape,
-                data,
+                data: backend::Data::Floats(data),
             })
             .collect();
-        let (mut a, mut b) = (Vec::new(), Vec::new());
-        builtin.infer(&inputs, &mut a).unwrap();
-        runtime.infer(&inputs, &mut b).unwrap();
+        let (mut a, mut b) = (Outputs::default(), Outputs::default());
+        builtin.infer(&inputs, PATIENCE, &mut a).unwrap();
+        runtime.infer(&inputs, PATIENCE, &mut b).unwrap();
+        let (a, b) = (a.action, b.action);
         assert_eq!(a.len(), package.output.chunk * package.output.width);
         assert_eq!(a.len(), b.len());
         for (a, b) in a.iter().zip(&b).filter(|(a, _)| !a.is_nan()) {
@@ -330,4 +346,71 @@ fn a_broken_library_falls_back_and_says_so() {
     assert!(backend.description().reason.contains("fallback"));
     let error = backend::load(&package, &config(Choice::OnnxRuntime));
     assert!(matches!(error, Err(BackendError::Library(_))));
+}
+
+#[test]
+fn a_graph_for_real_time_chunking_goes_on_from_what_is_executed() {
+    let mut policy = policy("goes_on");
+    assert!(policy.package().continues());
+    let pictures = [pixels(24, 1), pixels(24, 2)];
+    let observation = observe(&pictures, 24, &MEASURED, &COMMAND);
+    let (start, step_ns) = policy.due(observation.captured_at);
+    let free = policy.plan(&observation, 1, PATIENCE).unwrap();
+    // Five steps of a plan that is elsewhere.
+    let elsewhere = angles(&[0.3, -0.2, 0.1, 0.4, 1.1, 0.2]);
+    let left = Plan {
+        id: 1,
+        captured_at: start,
+        start,
+        step_ns,
+        waypoints: Waypoints::Joint(std::iter::repeat_n(elsewhere, 5).collect()),
+    };
+    let before = Continuation {
+        left_over: Some(&left),
+        delay: 2,
+        horizon: 4,
+        max_guidance_weight: 5.0,
+    };
+    let led = policy
+        .plan_after(&before, &observation, 2, PATIENCE)
+        .unwrap();
+    let (Waypoints::Joint(led), Waypoints::Joint(free)) = (&led.waypoints, &free.waypoints) else {
+        panic!("plans of joints");
+    };
+    for (step, point) in led.iter().enumerate() {
+        let expected = if step < 4 { &elsewhere } else { &free[step] };
+        for (value, expected) in point.iter().zip(expected) {
+            assert!((value.0 - expected.0).abs() < 1e-5, "step {step}");
+        }
+    }
+    // With nothing left it is led by nothing.
+    let before = Continuation {
+        left_over: None,
+        ..before
+    };
+    let alone = policy
+        .plan_after(&before, &observation, 3, PATIENCE)
+        .unwrap();
+    assert_eq!(alone.waypoints, Waypoints::Joint(free.clone()));
+}
+
+#[test]
+fn what_is_left_over_is_told_as_the_graph_would_put_it_out() {
+    // A share of a joint's range is whole counts of its encoder.
+    for (name, exact) in [("studio", 0.03), ("circle", 1e-5)] {
+        let package = Package::load(&package(name)).unwrap();
+        let mut findings = Findings::default();
+        let arm = arm(&so101::NAMES);
+        let decoder = Decoder::new(&package, &arm, &mut findings).unwrap();
+        let observation = observe(&[], 24, &MEASURED, &COMMAND);
+        let width = package.output.width;
+        let values = 0..package.output.chunk * width;
+        let rows: Vec<f32> = values.map(|i| 0.02 * (i % 18) as f32 - 0.2).collect();
+        let plan = decoder.decode(&rows, &observation, 1).unwrap();
+        let again = decoder.encode(&plan, &observation);
+        assert_eq!(again.len(), rows.len());
+        for (value, expected) in again.iter().zip(&rows) {
+            assert!((value - expected).abs() < exact, "{name}: {again:?}");
+        }
+    }
 }

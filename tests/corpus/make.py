@@ -4,8 +4,9 @@
     venv/bin/python tests/corpus/make.py
 
 They are committed; run this to change them. Packages as their users have them and as they get
-broken, in two dialects: `policy_package` 1.0, and a LeRobot checkpoint with its graph beside it. No
-graph here is learned: each gives zeros.
+broken, in four dialects: `policy_package` 1.0, a LeRobot checkpoint with its graph beside it, and
+graphs alone with the metadata of mjlab and of exploy. No graph here is learned: each gives zeros, and
+hands what it remembers on as it was.
 """
 
 import copy
@@ -25,9 +26,16 @@ VERDICTS = {}
 
 
 def graph(path, inputs, output=(1, CHUNK, 6), called="action", kind=TensorProto.FLOAT, more=(),
-          listed=False, external=False):
-    """Zeros of shape `output` that every input goes into."""
+          listed=False, external=False, memory=None, counts=None, metadata=None):
+    """Zeros of shape `output` that every input goes into. `memory` names the output that each input
+    goes on to, `counts` the type and shape of inputs that are whole numbers, `more` outputs that are
+    as `called`."""
     nodes, sums = [], []
+    memory, counts = memory or {}, counts or {}
+    for tensor in counts:
+        nodes.append(helper.make_node("Cast", [tensor], [f"{tensor}_float"], to=kind))
+        nodes.append(helper.make_node("Mul", [f"{tensor}_float", "nothing"], [f"{tensor}_none"]))
+        sums.append(f"{tensor}_none")
     for index, (tensor, shape) in enumerate(inputs.items()):
         axes = list(range(len(shape)))
         nodes.append(helper.make_node("ReduceMean", [tensor], [f"mean{index}"], axes=axes,
@@ -42,14 +50,20 @@ def graph(path, inputs, output=(1, CHUNK, 6), called="action", kind=TensorProto.
     nodes.append(helper.make_node("Expand", ["all", "shape"], [called]))
     for other in more:
         nodes.append(helper.make_node("Identity", [called], [other]))
+    for takes, gives in memory.items():
+        nodes.append(helper.make_node("Identity", [takes], [gives]))
     takes = [helper.make_tensor_value_info(key, kind, shape) for key, shape in inputs.items()]
+    takes += [helper.make_tensor_value_info(key, *counts[key]) for key in counts]
     if listed:
         # As files before IR version 4 had to.
         takes += [helper.make_tensor_value_info(it.name, it.data_type, it.dims) for it in weights]
     gives = [helper.make_tensor_value_info(it, kind, output) for it in (called, *more)]
+    gives += [helper.make_tensor_value_info(it, kind, inputs[key]) for key, it in memory.items()]
     model = helper.make_model(helper.make_graph(nodes, "zeros", takes, gives, weights),
                               opset_imports=[helper.make_opsetid("", 17)], ir_version=8,
                               producer_name="make.py")
+    if metadata:
+        helper.set_model_props(model, metadata)
     if external:
         onnx.save(model, path, save_as_external_data=True, location="weights.bin",
                   size_threshold=0)
@@ -96,6 +110,7 @@ def case(name, *, wrong=None, warnings=()):
 # ── policy_package 1.0 ────────────────────────────────────────────────────────────────────────
 
 TOP = {"state": (1, 6), "images": (1, 3, SIDE, SIDE)}
+GOES_ON = {**TOP, "prev_chunk_left_over": (1, CHUNK, 6)}
 
 
 def manifest():
@@ -218,6 +233,19 @@ def good_packages():
     package("weights_among_the_inputs", listed=True)
     package("two_outputs_one_called_action", more=("latent",))
     package("state_alone", put("hardware.cameras", []), inputs={"state": (1, 6)})
+    package("two_moments", put("model.n_obs_steps", 2),
+            inputs={"state": (1, 2, 6), "images": (1, 2, 3, SIDE, SIDE)})
+    package("two_moments_of_the_state", put("model.n_obs_steps", 2),
+            inputs={"state": (1, 2, 6), "images": (1, 3, SIDE, SIDE)})
+    package("a_memory", put("model.memory", [{"input": "h_in", "output": "h_out"}]),
+            inputs={**TOP, "h_in": (2, 1, 8)}, memory={"h_in": "h_out"})
+    package("chunks_that_go_on", inputs=GOES_ON,
+            counts={"inference_delay": (TensorProto.INT64, (1,)),
+                    "execution_horizon": (TensorProto.INT32, ())})
+    package("half_of_a_chunk_executed",
+            put("model.runner", {"type": "action_chunking", "chunk_size": CHUNK,
+                                 "n_action_steps": CHUNK // 2}))
+    package("noise", inputs={**TOP, "noise": (3, CHUNK, 6)})
     package("unknown_keys", put("licence", {"name": "CC-BY-4.0"}),
             warnings=["manifest.json: licence"])
     package("no_robot", put("hardware.robots", []), warnings=["manifest.json: hardware.robots"])
@@ -231,6 +259,19 @@ def good_packages():
 
 
 def bad_packages():
+    package("steps_in_bytes", inputs=GOES_ON,
+            counts={"inference_delay": (TensorProto.UINT8, (1,))},
+            wrong=("graph: inference_delay", "neither float32 nor int32 nor int64"))
+    package("guidance_of_whole_numbers", inputs=GOES_ON,
+            counts={"max_guidance_weight": (TensorProto.INT64, (1,))},
+            wrong=("graph: max_guidance_weight", "not float32"))
+    package("more_executed_than_there_is",
+            put("model.runner", {"type": "action_chunking", "n_action_steps": CHUNK + 1}),
+            wrong=("model.runner.n_action_steps", "it is 9"))
+    package("noise_without_sizes", inputs={**TOP, "noise": (1, "steps", 6)},
+            wrong=("graph: noise", "[1, ?, 6]"))
+    package("noise_of_whole_numbers", counts={"noise": (TensorProto.INT64, (1, CHUNK, 6))},
+            wrong=("graph: noise", "not float32"))
     def bad(name, change=lambda m: None, *, where, what, **more):
         return package(name, change, wrong=(f"manifest.json: {where}".removesuffix(": "), what),
                        **more)
@@ -260,7 +301,16 @@ def bad_packages():
     (folder / "out.onnx").symlink_to("../studio/act.onnx")
     bad("another_chunk", put("model.runner", {"type": "action_chunking", "chunk_size": 50}),
         where="model.runner.chunk_size", what="it is 50")
-    bad("two_moments", put("model.n_obs_steps", 2), where="model.n_obs_steps", what="it is 2")
+    bad("a_hundred_moments", put("model.n_obs_steps", 100), where="model.n_obs_steps",
+        what="it is 100")
+    bad("a_memory_without_output", put("model.memory", [{"input": "h_in", "output": "h_out"}]),
+        where="model.memory[0].input", what="h_out", inputs={**TOP, "h_in": (2, 1, 8)})
+    bad("a_memory_of_two_shapes", put("model.memory", [{"input": "h_in", "output": "other"}]),
+        where="model.memory[0].input", what="not the same", inputs={**TOP, "h_in": (2, 1, 8)},
+        more=("other",))
+    bad("a_memory_named_twice", put("model.memory", [{"input": "h_in", "output": "h_out"}] * 2),
+        where="model.memory[1].input", what="named twice", inputs={**TOP, "h_in": (2, 1, 8)},
+        memory={"h_in": "h_out"})
     bad("another_state", put(STATE, {"shape": [7], "units": "percent"}),
         where="hardware.robots[0].state", what="7 values")
     bad("a_camera_not_described", where="hardware.cameras", what="wrist",
@@ -284,8 +334,8 @@ def bad_packages():
     bad("minimum_above_maximum", modes("min_max"), where="model.postprocessors[0]",
         what="makes no sense", statistics={"action__min": np.full(6, 99, np.float32)})
 
-    def odd(name, where, what, **more):
-        return package(name, wrong=(where, what), **more)
+    def odd(name, where, what, change=lambda m: None, **more):
+        return package(name, change, wrong=(where, what), **more)
 
     odd("half_precision", "graph: state", "not float32", kind=TensorProto.DOUBLE)
     odd("outputs_without_a_name", "act.onnx", "called action", called="a", more=("b",))
@@ -293,6 +343,13 @@ def bad_packages():
     odd("a_chunk_beyond_reason", "graph: action", "10000 actions", output=(1, 10000, 6))
     odd("an_input_nothing_feeds", "graph: tokens", "nothing here can feed",
         inputs={**TOP, "tokens": (1, 12)})
+    odd("two_moments_for_a_graph_of_one", "graph", "looks at one moment",
+        change=put("model.n_obs_steps", 2))
+    odd("three_moments_for_a_graph_of_two", "graph: state", "n_obs_steps is 3",
+        change=put("model.n_obs_steps", 3),
+        inputs={"state": (1, 2, 6), "images": (1, 2, 3, SIDE, SIDE)})
+    odd("a_memory_nobody_declares", "graph: h_in", "nothing here can feed",
+        inputs={**TOP, "h_in": (2, 1, 8)}, memory={"h_in": "h_out"})
     odd("pictures_in_another_order", "graph: images", "its shape is",
         inputs={"state": (1, 6), "images": (1, SIDE, SIDE, 3)})
     folder = odd("a_graph_cut_short", "manifest.json: model.artifacts.onnx", "ONNX graph")
@@ -361,6 +418,9 @@ def checkpoint(name, *, config=lambda c: None, before=lambda b: None, after=lamb
 
 def checkpoints():
     checkpoint("checkpoint")
+    checkpoint("checkpoint_of_half_a_chunk", config=put("n_action_steps", CHUNK // 2))
+    checkpoint("checkpoint_that_executes_more", config=put("n_action_steps", CHUNK + 1),
+               wrong=("config.json: n_action_steps", "it is 9"))
     checkpoint("checkpoint_alone", info=False, warnings=[ORDER, ORDER, ORDER])
     degrees = {"observation_state__max": np.full(6, 120, np.float32)}
     checkpoint("checkpoint_of_degrees", info=False, warnings=[ORDER, ORDER], statistics=degrees)
@@ -388,8 +448,15 @@ def checkpoints():
                before=lambda b: b["steps"].insert(
                    1, {"registry_name": "tokenizer_processor", "config": {}}),
                wrong=("policy_preprocessor.json: steps[1].registry_name", "tokenizer_processor"))
-    checkpoint("checkpoint_of_two_moments", config=put("n_obs_steps", 2),
-               wrong=("config.json: n_obs_steps", "it is 2"))
+    checkpoint("checkpoint_of_two_moments",
+               config=both(put("n_obs_steps", 2), put("type", "diffusion")),
+               inputs={"observation.state": (1, 2, 6),
+                       "observation.images.top": (1, 2, 3, SIDE, SIDE)})
+    checkpoint("checkpoint_of_two_moments_and_a_graph_of_one", config=put("n_obs_steps", 2),
+               wrong=("graph", "looks at one moment"))
+    checkpoint("checkpoint_with_a_memory",
+               config=put("memory", [{"input": "h_in", "output": "h_out"}]),
+               inputs={**GRAPH, "h_in": (2, 1, 8)}, memory={"h_in": "h_out"})
     folder = checkpoint("checkpoint_without_statistics",
                         wrong=("policy_preprocessor.json: steps[3].state_file", "can't be read"))
     (folder / "policy_preprocessor_step_3_normalizer_processor.safetensors").unlink()
@@ -415,6 +482,163 @@ def checkpoints():
                wrong=("policy_preprocessor.json: STATE", "LOG"))
 
 
+# ── Graphs alone ──────────────────────────────────────────────────────────────────────────────
+
+def csv(values):
+    """As mjlab writes lists."""
+    return ",".join(it if isinstance(it, str) else f"{it:.3f}" for it in values)
+
+
+def alone(name, *, metadata, wrong=None, warnings=(), **drawn):
+    folder = case(name, wrong=wrong, warnings=warnings)
+    graph(folder / "policy.onnx", metadata=metadata, **drawn)
+    return folder
+
+
+def mjlab(name, *, inputs=None, wrong=None, rate="50", warnings=(), output=(1, 6), memory=None,
+          joints=JOINTS, **changed):
+    """`changed` are entries of the metadata; None takes one away."""
+    said = {
+        "run_path": "me/reach/1", "joint_names": csv(joints),
+        "joint_stiffness": csv([20.0] * len(joints)), "joint_damping": csv([1.0] * len(joints)),
+        "default_joint_pos": csv([0.1 * index for index in range(len(joints))]),
+        "command_names": "", "observation_names": "joint_pos,joint_vel,actions",
+        "action_scale": csv([0.5] * len(joints)), "update_rate": rate,
+    } | changed
+    said = {key: value for key, value in said.items() if value is not None}
+    if wrong:
+        wrong = (f"policy.onnx: {wrong[0]}", wrong[1])
+    return alone(name, metadata=said, inputs=inputs or {"obs": (1, 18)}, output=output,
+                 called="actions", memory=memory, wrong=wrong, warnings=warnings)
+
+
+def of_mjlab():
+    mjlab("mjlab")
+    mjlab("mjlab_without_its_rate", rate=None, warnings=["policy.onnx: metadata update_rate"])
+    mjlab("mjlab_with_one_scale", action_scale="0.25")
+    mjlab("mjlab_of_isaac_s_terms", observation_names="joint_pos_rel,joint_vel_rel,last_action")
+    mjlab("mjlab_of_positions_alone", observation_names="joint_pos", inputs={"obs": (1, 6)})
+    mjlab("mjlab_with_lstm", inputs={"obs": (1, 18), "h_in": (1, 1, 8), "c_in": (1, 1, 8)},
+          memory={"h_in": "h_out", "c_in": "c_out"})
+
+    said = "metadata observation_names"
+    mjlab("mjlab_that_feels_its_base", wrong=(said, "base_ang_vel"), inputs={"obs": (1, 21)},
+          observation_names="base_ang_vel,joint_pos,joint_vel,actions")
+    mjlab("mjlab_that_obeys_commands", wrong=(said, "nobody gives one"), inputs={"obs": (1, 21)},
+          observation_names="joint_pos,joint_vel,actions,command", command_names="twist")
+    mjlab("mjlab_of_unknown_terms", wrong=(said, "height_scan"),
+          observation_names="joint_pos,joint_vel,actions,height_scan")
+    mjlab("mjlab_of_another_width", wrong=(said, "18 values"), inputs={"obs": (1, 36)})
+    mjlab("mjlab_of_torques", wrong=("metadata joint_stiffness", "torque"),
+          joint_stiffness=csv([20.0] * 5 + [0.0]))
+    mjlab("mjlab_without_defaults", wrong=("metadata default_joint_pos", "missing"),
+          default_joint_pos=None)
+    mjlab("mjlab_with_too_few_defaults", wrong=("metadata default_joint_pos", "5 values"),
+          default_joint_pos=csv([0.0] * 5))
+    mjlab("mjlab_with_words_for_numbers", wrong=("metadata action_scale", "a lot"),
+          action_scale="a lot")
+    mjlab("mjlab_of_a_humanoid", wrong=("metadata joint_names", "12 joints"),
+          joints=[f"j{index}" for index in range(12)], inputs={"obs": (1, 36)}, output=(1, 12))
+    mjlab("mjlab_with_a_joint_twice", wrong=("metadata joint_names", "named twice"),
+          joints=JOINTS[:5] + ["wrist_roll"])
+    mjlab("mjlab_that_moves_fewer", wrong=("metadata joint_names", "[1, 5]"), output=(1, 5))
+    mjlab("mjlab_that_follows_a_motion", wrong=("time_step", "recorded motion"),
+          inputs={"obs": (1, 18), "time_step": (1, 1)})
+    mjlab("mjlab_of_no_pace", wrong=("metadata update_rate", "fast"), rate="fast")
+    alone("a_graph_without_metadata", metadata=None, inputs={"obs": (1, 18)}, output=(1, 6),
+          wrong=("policy.onnx", "stands alone"))
+
+
+def exploy(name, *, wrong=None, joints=JOINTS, more_inputs=None, group="joint_pos", kinds=None,
+           memory=True, counts=("ctx.step_count",), more=(), **changed):
+    """`changed` are entries of the metadata, with __ for dots; None takes one away."""
+    targets = f"output.joint_targets.{group}"
+    kinds = kinds or ["pos", "vel", "effort"]
+    width = len(joints)
+    said = {
+        "model_source": json.dumps({"type": "local"}), "exploy_version": json.dumps("0.3.1"),
+        "obs_term_names": json.dumps(["joint_pos"]), "decimation": "4", "sim_dt": "0.005",
+        "update_rate": "200.0", "base_names": json.dumps({"arm": "base"}),
+        "obj.arm.joints": json.dumps({"joint_names": joints}),
+        targets: json.dumps({"type": "joint_targets", "names": joints,
+                             "stiffness": [20.0] * width, "damping": [1.0] * width}),
+    }
+    for key, value in changed.items():
+        said[key.replace("__", ".")] = value
+    said = {key: value for key, value in said.items() if value is not None}
+    inputs = {"obj.arm.joints.pos": (1, width), "obj.arm.joints.vel": (1, width)}
+    hand_on = {}
+    if memory:
+        inputs["memory.actions.in"] = (1, width)
+        hand_on = {"memory.actions.in": "memory.actions.out"}
+    outputs = [f"{targets}.{kind}" for kind in kinds]
+    if wrong:
+        wrong = (f"policy.onnx{wrong[0]}", wrong[1])
+    return alone(name, metadata=said, inputs=inputs | (more_inputs or {}), output=(1, width),
+                 called=outputs[0], more=(*outputs[1:], "actions", *more), memory=hand_on,
+                 counts={key: (TensorProto.INT32, ()) for key in counts}, wrong=wrong)
+
+
+def decimated(path):
+    """As exploy wraps every graph: a branch that thinks at each fourth step (its targets are 0.1), and
+    one that does not in between (its targets are 0.9)."""
+    targets = "output.joint_targets.joint_pos.pos"
+    model = onnx.load(path)
+    old = model.graph
+
+    def branch(name, value):
+        target = helper.make_tensor_value_info(f"{name}_pos", TensorProto.FLOAT, (1, 6))
+        weight = numpy_helper.from_array(np.full((1, 6), value, np.float32), f"{name}_value")
+        node = helper.make_node("Add", [targets + ".old", f"{name}_value"], [f"{name}_pos"])
+        return helper.make_graph([node], name, [], [target], [weight])
+    for node in old.node:
+        node.output[:] = [targets + ".old" if it == targets else it for it in node.output]
+        node.input[:] = [targets + ".old" if it == targets else it for it in node.input]
+    old.initializer.extend([numpy_helper.from_array(np.array(4, np.int32), "decimation"),
+                            numpy_helper.from_array(np.array(0, np.int32), "zero")])
+    old.node.extend([
+        helper.make_node("Mod", ["ctx.step_count", "decimation"], ["rest"]),
+        helper.make_node("Equal", ["rest", "zero"], ["event"]),
+        helper.make_node("If", ["event"], [targets], then_branch=branch("thinks", 0.1),
+                         else_branch=branch("waits", 0.9))])
+    path.write_bytes(model.SerializeToString())
+
+
+def of_exploy():
+    targets = ": metadata output.joint_targets.joint_pos"
+    exploy("exploy")
+    decimated(exploy("exploy_that_thinks_every_fourth_step") / "policy.onnx")
+    exploy("exploy_without_steps", counts=(), memory=False, decimation=None, update_rate="50.0")
+    exploy("exploy_of_a_development_version", exploy_version=json.dumps("0.0.post1.dev96+gabc"))
+
+    exploy("exploy_that_feels_its_base", wrong=(": obj.arm.base.lin_vel_b_rt_w_in_b", "stands"),
+           more_inputs={"obj.arm.base.lin_vel_b_rt_w_in_b": (1, 3)})
+    exploy("exploy_that_obeys_commands", wrong=(": cmd.se2_velocity.twist", "nobody gives one"),
+           more_inputs={"cmd.se2_velocity.twist": (1, 3)})
+    exploy("exploy_that_scans_heights", wrong=(": sensor.ray_caster.feet.height", "sensor"),
+           more_inputs={"sensor.ray_caster.feet.height": (1, 9)})
+    exploy("exploy_of_unknown_inputs", wrong=(": custom.mood", "nothing here can feed"),
+           more_inputs={"custom.mood": (1, 1)})
+    exploy("exploy_of_torques", wrong=(targets, "torque"),
+           output__joint_targets__joint_pos=json.dumps(
+               {"names": JOINTS, "stiffness": [0.0] * 6, "damping": [1.0] * 6}))
+    exploy("exploy_that_only_pushes", wrong=(targets, "positions alone"), kinds=["effort"])
+    exploy("exploy_that_drives_away", wrong=(": output.se2_velocity.base", "something else"),
+           more=("output.se2_velocity.base",))
+    exploy("exploy_of_two_groups", wrong=("", "2 groups"),
+           more=("output.joint_targets.legs.pos",))
+    exploy("exploy_of_no_version", wrong=(": metadata exploy_version", "soon"),
+           exploy_version=json.dumps("soon"))
+    exploy("exploy_without_a_rate", wrong=(": metadata update_rate", "missing"), update_rate=None)
+    exploy("exploy_of_no_time", wrong=(": metadata update_rate", "it is"), update_rate="0")
+    exploy("exploy_without_joint_names", wrong=(": metadata obj.arm.joints", "missing"),
+           obj__arm__joints=None)
+    exploy("exploy_of_broken_json", wrong=(": metadata obj.arm.joints", "line 1"),
+           obj__arm__joints="{")
+    exploy("exploy_of_another_arm", wrong=(": metadata obj.arm.joints", "names 2 joints"),
+           obj__arm__joints=json.dumps({"joint_names": ["a", "b"]}))
+
+
 def main():
     for old in HERE.iterdir():
         if old.is_dir():
@@ -422,6 +646,8 @@ def main():
     good_packages()
     bad_packages()
     checkpoints()
+    of_mjlab()
+    of_exploy()
     write(HERE / "verdicts.json", VERDICTS)
     print(len(VERDICTS), "packages")
 

@@ -10,12 +10,9 @@ on the wire must be the one LeRobot would send at its time, to one count.
 
 import argparse
 import json
-import signal
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -25,16 +22,16 @@ from lerobot.policies.act.configuration_act import ACTConfig
 from lerobot.policies.act.modeling_act import ACTPolicy
 from lerobot.policies.factory import make_pre_post_processors
 
-ROOT = Path(__file__).resolve().parents[2]
+from workcell import ROOT, Workcell
+
 CALIBRATION = json.loads((ROOT / "calibration/so101-sim.json").read_text())
 JOINTS = list(CALIBRATION)
 CAMERAS = ["overhead", "wrist"]
 FPS, CHUNK = 30, 100
 # The start pose of the cell below: degrees, and 0 to 100 of the gripper.
-START = [0.0, -34.4, 34.4, 68.8, 89.9, 26.0]
+START = [0.0, -34.4, 34.4, 68.8, 89.9, 32.5]
 # How far each joint goes, in the units of its actions.
 SPREAD = 6.0
-GOAL_POSITION, SYNC_WRITE = 42, 0x83
 # Seconds after its pictures in which the first plan leads alone.
 FADED, NEXT_PLAN = 0.5, 1.7
 
@@ -91,68 +88,26 @@ def counts(actions):
     return np.array(goals).T
 
 
-def cell(folder, package, http):
-    """The simulated cell with one job, whose first plan lasts the whole run."""
-    text = (ROOT / "cells/sim.toml").read_text()
-    text = text[: text.index("[jobs.")]
-    text = text.replace("../urdf", f"{ROOT}/urdf").replace("../calibration", f"{ROOT}/calibration")
-    text = text.replace("/tmp/surehand-arm", str(folder / "arm")).replace("127.0.0.1:8010", http)
-    text += f"""
+def job(package):
+    """A job whose first plan lasts the whole run. A busy machine may take its time for it."""
+    return f"""
 [jobs.act]
 package = "{package}"
 episode_secs = 20
 plan_hz = 0.5
 start = {{ shoulder_pan = 0.0, shoulder_lift = -0.6, elbow_flex = 0.6, wrist_flex = 1.2, wrist_roll = 1.57, gripper = 0.45 }}
 """
-    path = folder / "cell.toml"
-    path.write_text(text)
-    return path
 
 
-def goals_on_the_wire(http, since_ns):
-    """Time in seconds and six counts of every goal the arm was sent."""
-    with urllib.request.urlopen(f"http://{http}/wire?since_ns={since_ns}") as reply:
-        frames = json.load(reply)
+def run(surehand, folder, job, seconds=6):
+    """Time in seconds and six counts of each goal in the first `seconds` of the job."""
+    with Workcell(surehand, folder) as workcell:
+        cell = workcell.cell("sim", job)
+        text = cell.read_text()
+        cell.write_text(text.replace("max_plan_age_ms = 300", "max_plan_age_ms = 1000"))
+        goals = workcell.goals_while_running(cell, seconds)
     ids = [CALIBRATION[joint]["id"] for joint in JOINTS]
-    goals = []
-    for frame in frames:
-        data = bytes.fromhex(frame["hex"])
-        if frame["dir"] != "host" or len(data) < 8 or data[4] != SYNC_WRITE:
-            continue
-        address, width, body = data[5], data[6], data[7:-1]
-        if not address <= GOAL_POSITION < address + width:
-            continue
-        at, row = GOAL_POSITION - address, {}
-        for index in range(0, len(body), width + 1):
-            row[body[index]] = int.from_bytes(body[index + 1 + at : index + 3 + at], "little")
-        if all(it in row for it in ids):
-            goals.append((frame["t_ns"] * 1e-9, [row[it] for it in ids]))
-    return goals
-
-
-def run(surehand, folder, package, seconds=6):
-    """Goals for `seconds` from when the job begins, which is on the way to its start pose."""
-    command = [surehand, "sim", "--json", "--pty", folder / "arm", "--seed", "5"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sim:
-        try:
-            http = json.loads(sim.stdout.readline())["http"]
-            path = cell(folder, package, http)
-            command = [surehand, "run", path, "--json", "--socket", folder / "s",
-                       "--runs", folder / "runs"]
-            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as controller:
-                since = None
-                for line in controller.stdout:
-                    event = json.loads(line)
-                    if event.get("mode") == "running":
-                        since = time.monotonic_ns()
-                        time.sleep(seconds)
-                        break
-                goals = goals_on_the_wire(http, since) if since else []
-                controller.send_signal(signal.SIGINT)
-                controller.communicate(timeout=60)
-            return goals
-        finally:
-            sim.terminate()
+    return [(at, [row[it] for it in ids]) for at, row in goals if all(it in row for it in ids)]
 
 
 def main():
@@ -167,10 +122,10 @@ def main():
                   folder / "checkpoint", "--package", folder / "package", "--info",
                   folder / "checkpoint/info.json", "--cases", "2"]
         report = subprocess.run(export, check=True, capture_output=True, text=True).stdout
-        goals = run(options.surehand, folder, folder / "package")
+        goals = run(options.surehand, folder, job(folder / "package"))
         # The checkpoint itself, its graph beside it, must do the same.
         (folder / "package/act.onnx").rename(folder / "checkpoint/act.onnx")
-        again = run(options.surehand, folder, folder / "checkpoint")
+        again = run(options.surehand, folder, job(folder / "checkpoint"))
     moved = np.ptp(reference[:54], axis=0)
     result = {"parity": json.loads(report.splitlines()[-1])["in_deviations"], "moved_counts": moved.round(1).tolist()}
     for kind, sent in (("package", goals), ("checkpoint", again)):

@@ -8,11 +8,14 @@ camera matters, and moves as a pure function of the joints:
 
     hold        tool actions that keep the commanded pose
     joint_hold  joint actions that keep the commanded pose
+    counts      keeps it too, but for a milliradian of wrist_roll an inference that it remembers
     sway        joint actions: shoulder_pan and wrist_roll go round in a circle, for ever
     circle      tool actions: the tool goes round in a horizontal circle, for ever
     stretch     tool actions: the tool goes outward, for ever, on and beyond what the arm can reach
     nan         sways, and puts out NaN once shoulder_pan has passed 0.15 rad
     teleport    sways, and asks for a jump of 3 rad once shoulder_pan has passed 0.15 rad
+    goes_on     sways, but goes on from what is being executed up to the horizon: what a graph made
+                for real-time chunking is told
     beyond      joint actions that push shoulder_pan on and on, beyond its limit
     conv        a small convolutional network with random weights: numbers to compare, no motion
     studio      as OpenVINO's physicalai writes packages: one camera, statistics in a file, no
@@ -47,6 +50,7 @@ class Graph:
         self.inputs = [tensor("state", 1, state_width)]
         self.inputs += [tensor(name, 1, 3, side, side) for name in self.images]
         self.output = tensor("action", 1, CHUNK, action_width)
+        self.more = []
 
     def node(self, kind, *inputs, output=None, **attributes):
         self.count += 1
@@ -73,24 +77,25 @@ class Graph:
         total = self.node("Add", *means)
         return self.node("Reshape", total, self.constant([1, 1, 1], np.int64))
 
-    def finish(self, columns):
+    def finish(self, columns, output="action"):
         """Joins columns shaped [1, CHUNK], or numbers shaped [1, 1], into the action."""
         wide = []
         for column in columns:
             spread = self.node("Add", column, self.constant(np.zeros((1, CHUNK))))
             wide.append(self.node("Unsqueeze", spread, self.constant([2], np.int64)))
         joined = self.node("Concat", *wide, axis=2)
-        self.node("Add", joined, self.nothing_from_images(), output="action")
+        self.node("Add", joined, self.nothing_from_images(), output=output)
 
     def save(self, path):
-        graph = helper.make_graph(self.nodes, path.stem, self.inputs, [self.output], self.weights)
+        graph = helper.make_graph(self.nodes, path.stem, self.inputs,
+                                  [self.output, *self.more], self.weights)
         opset = [helper.make_opsetid("", 17)]
         model = helper.make_model(graph, opset_imports=opset, ir_version=8, producer_name="make.py")
         onnx.checker.check_model(model, full_check=True)
         path.write_bytes(model.SerializeToString())
 
 
-def save(name, graph, state, action, side=SIDE):
+def save(name, graph, state, action, side=SIDE, **model):
     directory = HERE / name
     directory.mkdir(exist_ok=True)
     graph.save(directory / f"{name}.onnx")
@@ -105,6 +110,7 @@ def save(name, graph, state, action, side=SIDE):
             "artifacts": {"onnx": f"{name}.onnx"},
             "preprocessors": [{"type": "to_float_tensor"}],
             "postprocessors": [],
+            **model,
         },
         "hardware": {
             "robots": [
@@ -198,6 +204,19 @@ def make_joint_hold():
     save("joint_hold", graph, JOINT_STATE, JOINT_ACTION)
 
 
+def make_counts():
+    graph = Graph(len(JOINT_STATE), 6)
+    graph.inputs.append(tensor("turns_in", 1, 1))
+    graph.more = [tensor("turns_out", 1, 1)]
+    columns = commands(graph)
+    turned = graph.node("Mul", "turns_in", graph.constant(0.001))
+    columns[4] = graph.node("Add", columns[4], turned)
+    graph.node("Add", "turns_in", graph.constant(1.0), output="turns_out")
+    graph.finish(columns)
+    memory = [{"input": "turns_in", "output": "turns_out"}]
+    save("counts", graph, JOINT_STATE, JOINT_ACTION, memory=memory)
+
+
 def make_sway():
     graph = Graph(len(JOINT_STATE), 6)
     graph.finish(sway(graph))
@@ -212,6 +231,22 @@ def make_once_past(name, otherwise):
     columns[0] = graph.node("Where", past, otherwise(graph, columns[0]), columns[0])
     graph.finish(columns)
     save(name, graph, JOINT_STATE, JOINT_ACTION)
+
+
+def make_goes_on():
+    graph = Graph(len(JOINT_STATE), 6)
+    graph.inputs.append(tensor("prev_chunk_left_over", 1, CHUNK, 6))
+    scalars = ["inference_delay", "execution_horizon", "max_guidance_weight"]
+    graph.inputs += [tensor(name, 1) for name in scalars]
+    end = graph.node("Max", "inference_delay", "execution_horizon")
+    end = graph.node("Reshape", end, graph.constant([1, 1, 1], np.int64))
+    steps = graph.constant(np.arange(CHUNK, dtype=np.float32)[None, :, None])
+    led = graph.node("Less", steps, end)
+    wanted = graph.node("Greater", "max_guidance_weight", graph.constant([0.0]))
+    led = graph.node("And", led, graph.node("Reshape", wanted, graph.constant([1, 1, 1], np.int64)))
+    graph.finish(sway(graph), output="free")
+    graph.node("Where", led, "prev_chunk_left_over", "free", output="action")
+    save("goes_on", graph, JOINT_STATE, JOINT_ACTION)
 
 
 def make_beyond():
@@ -400,9 +435,11 @@ def make_lerobot():
 if __name__ == "__main__":
     make_hold()
     make_joint_hold()
+    make_counts()
     make_sway()
     make_once_past("nan", lambda graph, _: graph.constant([[np.nan]]))
     make_once_past("teleport", lambda graph, pan: graph.node("Add", pan, graph.constant(3.0)))
+    make_goes_on()
     make_beyond()
     make_circle()
     make_stretch()

@@ -74,6 +74,9 @@ fn part<'a>(
     }
 }
 
+/// The most moments a policy may look at: each is kept with its pictures.
+const MAX_MOMENTS: usize = 16;
+
 /// The graph and where the manifest names it.
 pub(super) struct GraphFile {
     /// Its real path.
@@ -131,12 +134,16 @@ fn remedy(error: &FileError) -> &'static str {
     }
 }
 
-/// How many actions the runner says the graph gives at once, if it says.
-pub(super) fn runner(model: &Node<'_>, findings: &mut Findings) -> Option<Chunk> {
-    let node = model.need("runner", findings)?;
+/// How many actions the runner says the graph gives at once, and how many of them are executed, if
+/// it says.
+pub(super) fn runner(model: &Node<'_>, findings: &mut Findings) -> (Option<Chunk>, Option<Chunk>) {
     let allowed = [Part::SinglePass, Part::ActionChunking];
-    let (_, parameters) = part(&node, &allowed, findings)?;
-    Chunk::read(&parameters.get("chunk_size")?, findings)
+    let node = model.need("runner", findings);
+    let Some((_, parameters)) = node.and_then(|node| part(&node, &allowed, findings)) else {
+        return (None, None);
+    };
+    let mut read = |key: &str| Chunk::read(&parameters.get(key)?, findings);
+    (read("chunk_size"), read("n_action_steps"))
 }
 
 /// How many actions a package says the graph gives at once.
@@ -152,19 +159,42 @@ impl Chunk {
         let place = node.place().to_owned();
         Some(Chunk { size, place })
     }
+
+    /// How many actions of `output` are executed, which can be no more than it has.
+    pub(super) fn executed(
+        said: Option<Chunk>,
+        output: &Output,
+        findings: &mut Findings,
+    ) -> Option<usize> {
+        let Chunk { size, place } = said?;
+        if size > output.chunk {
+            let chunk = output.chunk;
+            findings.error(
+                place,
+                format!("it is {size}, the graph gives {chunk} actions"),
+                "make it no more than these, or export the graph with a longer chunk",
+            );
+        }
+        Some(size)
+    }
 }
 
-/// Policies that look at several moments at once are not run.
-pub(super) fn observation_steps(model: &Node<'_>, findings: &mut Findings) {
-    if let Some(node) = model.get("n_obs_steps")
-        && let Some(steps) = node.count(1000, findings)
-        && steps != 1
-    {
-        findings.error(
-            node.place(),
-            format!("it is {steps}: policies that see several moments are not run here"),
-            "train with n_obs_steps 1",
-        );
+/// How many moments the policy looks at at once.
+pub(super) fn observation_steps(model: &Node<'_>, findings: &mut Findings) -> usize {
+    let Some(node) = model.get("n_obs_steps") else {
+        return 1;
+    };
+    match node.count(1000, findings) {
+        Some(steps) if (1..=MAX_MOMENTS).contains(&steps) => steps,
+        Some(steps) => {
+            findings.error(
+                node.place(),
+                format!("it is {steps}"),
+                format!("train with n_obs_steps 1 to {MAX_MOMENTS}"),
+            );
+            1
+        }
+        None => 1,
     }
 }
 
@@ -201,6 +231,11 @@ pub(super) fn normalisation(
                 let width = match input.source {
                     Source::State => input.shape.last().copied().unwrap_or(0),
                     Source::Image { .. } => 3,
+                    Source::Values { .. }
+                    | Source::Memory(_)
+                    | Source::Count(_)
+                    | Source::Chunk(_)
+                    | Source::Noise => continue,
                 };
                 match step.stats.normalise(feature, step.mode, width) {
                     Ok(affine) => {
@@ -258,6 +293,11 @@ fn feeds(feature: &str, input: &Input) -> bool {
     let tensor = short(&input.tensor);
     match &input.source {
         Source::State => short(feature) == tensor,
+        Source::Values { .. }
+        | Source::Memory(_)
+        | Source::Count(_)
+        | Source::Chunk(_)
+        | Source::Noise => false,
         Source::Image { camera, .. } => {
             let feature = short(feature);
             feature == tensor

@@ -1,17 +1,21 @@
 //! The graph's inputs and output, matched with what the manifest says about them.
 
+use super::chunk;
 use super::component::Chunk;
-use super::graph::{Signature, Tensor};
+use super::graph::{Element, Signature, Tensor};
+use super::memory::Declared;
 use super::node::Node;
 use super::robot::{ActionLayout, Robot};
 use super::stats::Affine;
-use super::{Input, Output, Source};
+use super::{Input, Output, Pixels, Source};
 use crate::messages::{MAX_CAMERAS, MAX_WAYPOINTS};
 use crate::policy::finding::Findings;
 use crate::units::MAX_JOINTS;
 
 /// The largest side of a picture a graph may want, pixels.
 const MAX_SIDE: usize = 2048;
+/// The most values of noise a graph may take.
+const MAX_NOISE: usize = 1 << 20;
 /// The most values a state may have.
 const MAX_STATE: usize = 64;
 
@@ -33,24 +37,43 @@ pub(super) fn inputs(
     signature: &Signature,
     cameras: &Cameras,
     robot: &Robot,
+    moments: usize,
+    memories: &[Declared],
     findings: &mut Findings,
 ) -> Vec<Input> {
     let mut inputs = Vec::new();
     for tensor in &signature.inputs {
+        let short = tensor.name.strip_prefix("observation.");
+        let short = short.unwrap_or(&tensor.name);
+        let memory = memories.iter().position(|it| it.input == tensor.name);
+        let told = chunk::part(short).filter(|_| memory.is_none());
+        if let Some(part) = told {
+            inputs.extend(chunk::input(tensor, part, signature, findings));
+            continue;
+        }
         if !float32(tensor, findings) {
             continue;
         }
-        let short = tensor.name.strip_prefix("observation.");
-        let input = match short.unwrap_or(&tensor.name) {
-            "state" => state(tensor, robot, findings),
-            "image" | "images" => only_camera(tensor, cameras, findings),
+        if let Some(index) = memory {
+            let shape = memories.get(index).map(|it| it.memory.shape.clone());
+            inputs.push(Input::plain(
+                tensor,
+                shape.unwrap_or_default(),
+                Source::Memory(index),
+            ));
+            continue;
+        }
+        let input = match short {
+            "state" => state(tensor, robot, moments, findings),
+            "image" | "images" => only_camera(tensor, cameras, moments, findings),
+            "noise" => noise(tensor, findings),
             other => match other.strip_prefix("images.") {
-                Some(name) => camera_called(tensor, name, cameras, findings),
+                Some(name) => camera_called(tensor, name, cameras, moments, findings),
                 None => {
                     findings.error(
                         place(tensor),
                         "nothing here can feed this input",
-                        "name inputs state, images or images.<camera>",
+                        "name inputs state, images or images.<camera>, or name it in memory",
                     );
                     None
                 }
@@ -60,6 +83,13 @@ pub(super) fn inputs(
     }
     if signature.inputs.is_empty() {
         findings.error("graph", "it has no inputs", "export the whole policy");
+    }
+    if moments > 1 && !inputs.is_empty() && !inputs.iter().any(|it| it.moments() == moments) {
+        findings.error(
+            "graph",
+            format!("it looks at one moment, n_obs_steps is {moments}"),
+            "make manifest and graph agree",
+        );
     }
     let images = |input: &&Input| matches!(input.source, Source::Image { .. });
     let count = inputs.iter().filter(images).count();
@@ -85,16 +115,17 @@ pub(super) fn inputs(
     inputs
 }
 
-fn place(tensor: &Tensor) -> String {
+pub(super) fn place(tensor: &Tensor) -> String {
     format!("graph: {}", tensor.name)
 }
 
 fn float32(tensor: &Tensor, findings: &mut Findings) -> bool {
-    if !tensor.float32 {
+    let right = tensor.element == Element::Float32;
+    if !right {
         let remedy = "export the graph with float32 inputs and outputs";
         findings.error(place(tensor), "its elements are not float32", remedy);
     }
-    tensor.float32
+    right
 }
 
 /// `shape` with what is only known at run time taken from `known`.
@@ -120,7 +151,7 @@ fn sizes(
     fixed
 }
 
-fn shape_text(shape: &[Option<usize>]) -> String {
+pub(super) fn shape_text(shape: &[Option<usize>]) -> String {
     let sizes: Vec<String> = shape
         .iter()
         .map(|size| size.map_or_else(|| "?".into(), |size| size.to_string()))
@@ -140,25 +171,71 @@ fn batch_of_one(tensor: &Tensor, shape: &[usize], findings: &mut Findings) -> bo
     one
 }
 
-fn state(tensor: &Tensor, robot: &Robot, findings: &mut Findings) -> Option<Input> {
+/// `one`, with the rows of its moments after the batch where the tensor has them.
+fn with_moments(tensor: &Tensor, one: &[Option<usize>], moments: usize) -> Vec<Option<usize>> {
+    let mut sizes = one.to_vec();
+    if tensor.shape.len() == one.len() + 1 {
+        sizes.insert(1, Some(moments));
+    }
+    sizes
+}
+
+/// A tensor that shows several moments must show as many as the manifest says.
+fn right_moments(
+    tensor: &Tensor,
+    shape: &[usize],
+    rank: usize,
+    moments: usize,
+    findings: &mut Findings,
+) -> bool {
+    let shown = shape.get(1).copied().filter(|_| shape.len() == rank + 2);
+    let right = shown.is_none_or(|shown| shown == moments);
+    if !right {
+        findings.error(
+            place(tensor),
+            format!("its shape is {shape:?}, n_obs_steps is {moments}"),
+            "make manifest and graph agree",
+        );
+    }
+    right
+}
+
+fn state(tensor: &Tensor, robot: &Robot, moments: usize, findings: &mut Findings) -> Option<Input> {
     let width = robot.state.as_ref().map(Vec::len).or(robot.state_width);
-    let shape = sizes(tensor, &[Some(1), width], "[1, values]", findings)?;
-    if !batch_of_one(tensor, &shape, findings) {
+    let known = with_moments(tensor, &[Some(1), width], moments);
+    let shape = sizes(tensor, &known, "[1, values]", findings)?;
+    if !batch_of_one(tensor, &shape, findings)
+        || !right_moments(tensor, &shape, 1, moments, findings)
+    {
         return None;
     }
-    let width = *shape.get(1)?;
+    let width = *shape.last()?;
     if width > MAX_STATE {
         let what = format!("it has {width} values");
         findings.error(place(tensor), what, format!("use at most {MAX_STATE}"));
         return None;
     }
-    Some(Input {
-        tensor: tensor.name.clone(),
-        normalise: Affine::identity(width),
-        expected: None,
-        shape,
-        source: Source::State,
-    })
+    Some(Input::plain(tensor, shape, Source::State))
+}
+
+/// Numbers from a seed, for a policy that makes its actions of them.
+fn noise(tensor: &Tensor, findings: &mut Findings) -> Option<Input> {
+    let shape: Option<Vec<usize>> = tensor.shape.iter().copied().collect();
+    let values = |shape: &[usize]| {
+        shape
+            .iter()
+            .try_fold(1usize, |all, it| all.checked_mul(*it))
+    };
+    let fits = |shape: &Vec<usize>| values(shape).is_some_and(|all| (1..=MAX_NOISE).contains(&all));
+    let Some(shape) = shape.filter(fits) else {
+        findings.error(
+            place(tensor),
+            format!("its shape is {}", shape_text(&tensor.shape)),
+            format!("export it with fixed sizes, {MAX_NOISE} values at most"),
+        );
+        return None;
+    };
+    Some(Input::plain(tensor, shape, Source::Noise))
 }
 
 /// The state of manifest and graph must have the same width.
@@ -172,16 +249,21 @@ pub(super) fn state_width(inputs: &[Input], robot: &Robot, findings: &mut Findin
         && said != graph
     {
         findings.error(
-            "manifest.json: hardware.robots[0].state",
+            robot.places.state.clone(),
             format!("it has {said} values, the graph's input {graph}"),
             "make manifest and graph agree",
         );
     }
 }
 
-fn only_camera(tensor: &Tensor, cameras: &Cameras, findings: &mut Findings) -> Option<Input> {
+fn only_camera(
+    tensor: &Tensor,
+    cameras: &Cameras,
+    moments: usize,
+    findings: &mut Findings,
+) -> Option<Input> {
     match cameras.all.as_slice() {
-        [camera] => image(tensor, camera, findings),
+        [camera] => image(tensor, camera, moments, findings),
         _ => {
             findings.error(
                 place(tensor),
@@ -201,10 +283,11 @@ fn camera_called(
     tensor: &Tensor,
     name: &str,
     cameras: &Cameras,
+    moments: usize,
     findings: &mut Findings,
 ) -> Option<Input> {
     if let Some(camera) = cameras.all.iter().find(|camera| camera.name == name) {
-        return image(tensor, camera, findings);
+        return image(tensor, camera, moments, findings);
     }
     if !cameras.all.is_empty() {
         findings.error(
@@ -218,20 +301,29 @@ fn camera_called(
         name: name.to_owned(),
         size: None,
     };
-    image(tensor, &camera, findings)
+    image(tensor, &camera, moments, findings)
 }
 
-fn image(tensor: &Tensor, camera: &Camera, findings: &mut Findings) -> Option<Input> {
+fn image(
+    tensor: &Tensor,
+    camera: &Camera,
+    moments: usize,
+    findings: &mut Findings,
+) -> Option<Input> {
     let (height, width) = camera.size.unzip();
-    let known = [Some(1), Some(3), height, width];
+    let known = with_moments(tensor, &[Some(1), Some(3), height, width], moments);
     let shape = sizes(tensor, &known, "[1, 3, height, width]", findings)?;
-    if !batch_of_one(tensor, &shape, findings) {
+    if !batch_of_one(tensor, &shape, findings)
+        || !right_moments(tensor, &shape, 3, moments, findings)
+    {
         return None;
     }
-    let (&[_, 3, height, width], true) = (
-        shape.as_slice(),
-        shape.iter().skip(2).all(|side| *side <= MAX_SIDE),
-    ) else {
+    let &[.., 3, height, width] = shape.as_slice() else {
+        let what = format!("its shape is {}", shape_text(&tensor.shape));
+        findings.error(place(tensor), what, "export it with 3 colours");
+        return None;
+    };
+    if height > MAX_SIDE || width > MAX_SIDE {
         findings.error(
             place(tensor),
             format!("its shape is {}", shape_text(&tensor.shape)),
@@ -239,17 +331,13 @@ fn image(tensor: &Tensor, camera: &Camera, findings: &mut Findings) -> Option<In
         );
         return None;
     };
-    Some(Input {
-        tensor: tensor.name.clone(),
-        source: Source::Image {
-            camera: camera.name.clone(),
-            width: u32::try_from(width).ok()?,
-            height: u32::try_from(height).ok()?,
-        },
-        shape,
-        normalise: Affine::identity(3),
-        expected: None,
-    })
+    let source = Source::Image {
+        camera: camera.name.clone(),
+        width: u32::try_from(width).ok()?,
+        height: u32::try_from(height).ok()?,
+        pixels: Pixels::Floats,
+    };
+    Some(Input::plain(tensor, shape, source))
 }
 
 /// The cameras of a manifest.
@@ -354,27 +442,29 @@ pub(super) fn output(
 
 /// The actions of manifest, graph and robot must have the same width.
 pub(super) fn action_width(output: &Output, robot: &Robot, findings: &mut Findings) {
-    const PLACE: &str = "manifest.json: hardware.robots[0].action";
+    let place = &robot.places.action;
     if let Some(said) = robot.action_width
         && said != output.width
     {
         findings.error(
-            PLACE,
+            place.clone(),
             format!("it has {said} values, the graph gives {}", output.width),
             "make manifest and graph agree",
         );
     }
     let expected = match &robot.action {
         ActionLayout::Tool { .. } => Some(5),
-        ActionLayout::Joint(Some(order)) => Some(order.len()),
-        ActionLayout::Joint(None) => robot.joints(),
+        ActionLayout::Joint {
+            order: Some(order), ..
+        } => Some(order.len()),
+        ActionLayout::Joint { order: None, .. } => robot.joints(),
     };
     let found = robot.action_width.unwrap_or(output.width);
     let too_many = found > MAX_JOINTS;
     if too_many || expected.is_some_and(|expected| expected != found) {
         let expected = expected.unwrap_or(MAX_JOINTS);
         findings.error(
-            PLACE,
+            place.clone(),
             format!("it has {found} values, the robot {expected} joints"),
             "give one value a joint, in the joints' order",
         );
@@ -412,8 +502,9 @@ pub(super) fn declared(model: &Node<'_>, inputs: &[Input], findings: &mut Findin
             ),
             Some(input) => {
                 let batched = input.shape == shape;
-                if !batched && input.shape.get(1..) != Some(shape.as_slice()) {
-                    let graph = input.shape.get(1..).unwrap_or_default();
+                let rows = input.shape.get(1..) == Some(shape.as_slice());
+                if !batched && !rows && input.moment() != shape.as_slice() {
+                    let graph = input.moment();
                     findings.error(
                         declared.place(),
                         format!("it is {shape:?}, the graph's input is {graph:?}"),

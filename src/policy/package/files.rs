@@ -81,12 +81,16 @@ pub(super) fn read(package: &Path, name: &str, limit: u64) -> Result<Vec<u8>, Fi
     Ok(bytes)
 }
 
-/// Every file in the directory `package`, by its name there with `/` between the parts, sorted.
+/// Every file in the directory `package`, or the one that it is, by its name there with `/` between the parts, sorted.
 ///
 /// # Errors
 /// When something can't be read, is no regular file, or leads out of the package.
 pub fn files(package: &Path) -> Result<Vec<(String, PathBuf)>, FileError> {
     let mut found = Vec::new();
+    if let (true, Some(name)) = (package.is_file(), package.file_name()) {
+        // A graph alone.
+        return Ok(vec![(name.to_string_lossy().into(), package.to_owned())]);
+    }
     let mut folders = vec![String::new()];
     while let Some(folder) = folders.pop() {
         let unreadable = |error: std::io::Error| FileError::Read {

@@ -3,7 +3,7 @@
 //! Only the few fields of the file that say so are read; the weights are skipped. Bounded, and
 //! nothing is executed. Field numbers are those of `onnx.proto`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -12,8 +12,27 @@ use std::path::Path;
 const MAX_TEXT: u64 = 64 * 1024;
 /// The most inputs, outputs and weights together that are looked at.
 const MAX_ITEMS: usize = 100_000;
+/// The most entries of metadata that are read.
+const MAX_METADATA: usize = 1000;
 /// `TensorProto.DataType.FLOAT`.
 const FLOAT: u64 = 1;
+/// `TensorProto.DataType.INT32`.
+const INT32: u64 = 6;
+/// `TensorProto.DataType.INT64`.
+const INT64: u64 = 7;
+
+/// What the elements of a tensor are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Element {
+    /// 32-bit floats.
+    Float32,
+    /// 32-bit whole numbers.
+    Int32,
+    /// 64-bit whole numbers.
+    Int64,
+    /// Anything else.
+    Other,
+}
 
 /// One input or output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +41,8 @@ pub struct Tensor {
     pub name: String,
     /// Its sizes; `None` where a size is known only when it runs.
     pub shape: Vec<Option<usize>>,
-    /// Whether its elements are 32-bit floats.
-    pub float32: bool,
+    /// What its elements are.
+    pub element: Element,
 }
 
 /// All inputs and outputs.
@@ -33,6 +52,8 @@ pub struct Signature {
     pub inputs: Vec<Tensor>,
     /// Outputs.
     pub outputs: Vec<Tensor>,
+    /// What the exporter wrote about the graph, by its keys.
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// A file that is no graph, or one that can't be used.
@@ -62,14 +83,25 @@ pub fn signature(path: &Path) -> Result<Signature, GraphError> {
         items: 0,
     };
     let mut signature = None;
+    let mut metadata = BTreeMap::new();
     scan.fields(end, |scan, number, field| {
         match (number, field) {
             (7, Field::Bytes(end)) => signature = Some(scan.graph(end)?),
+            (14, Field::Bytes(end)) => {
+                let (key, value) = scan.property(end)?;
+                if metadata.len() < MAX_METADATA {
+                    metadata.insert(key, value);
+                }
+            }
             (_, field) => scan.skip(field)?,
         }
         Ok(())
     })?;
-    signature.ok_or(GraphError::Format("it holds no graph"))
+    let signature = signature.ok_or(GraphError::Format("it holds no graph"))?;
+    Ok(Signature {
+        metadata,
+        ..signature
+    })
 }
 
 /// The value of a field: a number, or where its bytes end.
@@ -197,6 +229,22 @@ impl Scan {
         Ok(signature)
     }
 
+    /// One entry of the metadata: key and value. One that is too long to be of use is empty.
+    fn property(&mut self, end: u64) -> Result<(String, String), GraphError> {
+        let mut entry = (String::new(), String::new());
+        self.fields(end, |scan, number, field| {
+            match (number, field) {
+                (1, Field::Bytes(end)) => entry.0 = scan.text(end)?,
+                (2, Field::Bytes(end)) if end.saturating_sub(scan.at) <= MAX_TEXT => {
+                    entry.1 = scan.text(end)?;
+                }
+                (_, field) => scan.skip(field)?,
+            }
+            Ok(())
+        })?;
+        Ok(entry)
+    }
+
     fn weight(&mut self, end: u64) -> Result<String, GraphError> {
         self.count()?;
         let mut name = String::new();
@@ -224,7 +272,7 @@ impl Scan {
         let mut tensor = Tensor {
             name: String::new(),
             shape: Vec::new(),
-            float32: false,
+            element: Element::Other,
         };
         self.fields(end, |scan, number, field| {
             match (number, field) {
@@ -246,7 +294,9 @@ impl Scan {
     fn tensor_type(&mut self, end: u64, tensor: &mut Tensor) -> Result<(), GraphError> {
         self.fields(end, |scan, number, field| {
             match (number, field) {
-                (1, Field::Number(kind)) => tensor.float32 = kind == FLOAT,
+                (1, Field::Number(FLOAT)) => tensor.element = Element::Float32,
+                (1, Field::Number(INT32)) => tensor.element = Element::Int32,
+                (1, Field::Number(INT64)) => tensor.element = Element::Int64,
                 (2, Field::Bytes(end)) => scan.fields(end, |scan, number, field| {
                     match (number, field) {
                         (1, Field::Bytes(end)) => {

@@ -15,9 +15,10 @@ mod pipeline;
 use super::component::{self, Chunk};
 use super::features::{self, Camera, Cameras};
 use super::files;
+use super::memory;
 use super::node::Node;
-use super::robot::{ActionLayout, Robot, StateEntry, Timing, Units};
-use super::{Input, MAX_GRAPH, MAX_MANIFEST, Output, Package, Source, signature};
+use super::robot::{ActionLayout, Places, Robot, StateEntry, Timing, Units};
+use super::{Input, MAX_GRAPH, MAX_MANIFEST, Model, Output, Package, Source, signature};
 use crate::policy::finding::Findings;
 use pipeline::{DENORMALISERS, NORMALISERS, Pipeline};
 
@@ -37,7 +38,7 @@ pub(super) fn read(dir: &Path, findings: &mut Findings) -> Option<Package> {
     let config = json(dir, CONFIG, findings)?;
     let config = Node::root(&config, CONFIG);
     let kind = config.need("type", findings)?.text(findings)?.to_owned();
-    component::observation_steps(&config, findings);
+    let moments = component::observation_steps(&config, findings);
     let cameras = cameras(&config, findings);
     let name = graph_name(dir, findings)?;
     let graph = match files::locate(dir, &name, MAX_GRAPH) {
@@ -58,10 +59,14 @@ pub(super) fn read(dir: &Path, findings: &mut Findings) -> Option<Package> {
     let before = Pipeline::read(dir, BEFORE, &NORMALISERS, findings)?;
     let after = Pipeline::read(dir, AFTER, &DENORMALISERS, findings)?;
     let mut robot = robot(dir, &config, &before, findings);
-    let mut inputs = features::inputs(&signature, &cameras, &robot, findings);
+    let memories = memory::declared(&config, &signature, findings);
+    let mut inputs = features::inputs(&signature, &cameras, &robot, moments, &memories, findings);
     let chunk = config.get("chunk_size");
     let chunk = chunk.and_then(|node| Chunk::read(&node, findings));
     let mut output = features::output(&signature, &name, chunk.as_ref(), findings)?;
+    let executed = config.get("n_action_steps");
+    let executed = executed.and_then(|node| Chunk::read(&node, findings));
+    let executed = Chunk::executed(executed, &output, findings);
     declared(&config, &inputs, &output, findings);
     before.normalise(&config, &mut inputs, findings);
     after.denormalise(&config, &mut output, findings);
@@ -70,12 +75,22 @@ pub(super) fn read(dir: &Path, findings: &mut Findings) -> Option<Package> {
     Some(Package {
         name: kind,
         dir: dir.to_owned(),
-        graph,
+        model: Model::Graph(graph),
         inputs,
+        memories: memories.into_iter().map(|it| it.memory).collect(),
+        moments,
         output,
         robot,
+        ensemble_m: ensemble_m(&config, findings),
+        executed,
         extra: serde_json::Map::new(),
     })
+}
+
+/// The steepness of the ensemble that the policy was evaluated with, if it was with one.
+fn ensemble_m(config: &Node<'_>, findings: &mut Findings) -> Option<f64> {
+    let node = config.get("temporal_ensemble_coeff")?;
+    node.number(findings)
 }
 
 /// A JSON file of the checkpoint.
@@ -176,7 +191,7 @@ fn declared(config: &Node<'_>, inputs: &[Input], output: &Output, findings: &mut
                 (key == "action").then(|| vec![output.width])
             } else {
                 let fed = inputs.iter().find(|input| input.feature() == *key);
-                fed.map(|input| input.shape.get(1..).unwrap_or_default().to_vec())
+                fed.map(|input| input.moment().to_vec())
             };
             match (found, shape) {
                 (None, _) => findings.error(
@@ -201,6 +216,11 @@ impl Input {
         match &self.source {
             Source::State => "observation.state".into(),
             Source::Image { camera, .. } => format!("observation.images.{camera}"),
+            Source::Values { .. }
+            | Source::Memory(_)
+            | Source::Count(_)
+            | Source::Chunk(_)
+            | Source::Noise => self.tensor.clone(),
         }
     }
 }
@@ -235,12 +255,17 @@ fn robot(dir: &Path, config: &Node<'_>, before: &Pipeline, findings: &mut Findin
         state: state.map(|all| all.into_iter().map(StateEntry::Position).collect()),
         state_width,
         state_units: units,
-        action: ActionLayout::Joint(action),
+        action: ActionLayout::positions(action),
         action_width,
         action_units: units,
+        gripper_units: units,
         timing: Timing {
             rate_hz: rate(info.as_ref(), findings),
             first_step: 0.0,
+        },
+        places: Places {
+            state: "config.json: input_features.observation.state".into(),
+            action: "config.json: output_features.action".into(),
         },
     }
 }

@@ -49,13 +49,49 @@ pub enum StateEntry {
     Lag(String),
     /// The tool point by the measured joints, metres in the base frame.
     Tool(Axis),
+    /// How fast a joint turns, rad/s whatever the units.
+    Velocity(String),
+    /// Value of the action before, as the graph gave it; 0 at first.
+    LastAction(usize),
+    /// Always 0: a place for something this arm has not.
+    Nothing,
+}
+
+/// What the value of a joint in an action means. The gripper's is always where it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JointAction {
+    /// Where it should be.
+    Position,
+    /// How far from where it was commanded to be when the pictures were taken.
+    Offset,
+    /// How fast it should turn from there, units a second.
+    Velocity,
+}
+
+/// The values of a tool action.
+pub const TOOL_COLUMNS: [&str; 5] = ["tool.x", "tool.y", "tool.z", "tool.roll", "gripper.pos"];
+/// A value of an action that means nothing to this arm.
+pub const UNUSED: &str = "-";
+
+/// Where a package speaks of state and action, for findings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// Of the state.
+    pub state: String,
+    /// Of the action.
+    pub action: String,
 }
 
 /// What one action says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ActionLayout {
-    /// A position a joint: their names in order, or `None` for the arm's own order.
-    Joint(Option<Vec<String>>),
+    /// A value a joint.
+    Joint {
+        /// Their names in order, or `None` for the arm's own order.
+        order: Option<Vec<String>>,
+        /// What each value means.
+        meaning: JointAction,
+    },
     /// A pose of the tool, relative to the pose commanded when the pictures were taken; the
     /// gripper absolute.
     Tool {
@@ -92,8 +128,22 @@ pub struct Robot {
     pub action_width: Option<usize>,
     /// Units of the actions.
     pub action_units: Units,
+    /// Units of the gripper in them.
+    pub gripper_units: Units,
     /// When actions are due.
     pub timing: Timing,
+    /// Where the package says all this.
+    pub places: Places,
+}
+
+impl ActionLayout {
+    /// Positions of the joints called `order`.
+    pub(super) fn positions(order: Option<Vec<String>>) -> ActionLayout {
+        ActionLayout::Joint {
+            order,
+            meaning: JointAction::Position,
+        }
+    }
 }
 
 impl Robot {
@@ -119,12 +169,17 @@ pub(super) fn read(root: &Node<'_>, findings: &mut Findings) -> Robot {
         state: None,
         state_width: None,
         state_units: Units::Percent,
-        action: ActionLayout::Joint(None),
+        action: ActionLayout::positions(None),
         action_width: None,
         action_units: Units::Percent,
+        gripper_units: Units::Percent,
         timing: Timing {
             rate_hz: DEFAULT_RATE_HZ,
             first_step: 0.0,
+        },
+        places: Places {
+            state: "manifest.json: hardware.robots[0].state".into(),
+            action: "manifest.json: hardware.robots[0].action".into(),
         },
     };
     let robots = root
@@ -172,6 +227,7 @@ pub(super) fn read(root: &Node<'_>, findings: &mut Findings) -> Robot {
         ),
         Some(action) => {
             robot.action_units = units(&action, findings);
+            robot.gripper_units = robot.action_units;
             robot.action_width = width(&action, findings);
             robot.timing = timing(&action, findings);
             let order = action.get("order").map(|order| order.texts(findings));
@@ -249,6 +305,19 @@ fn entries(order: &Node<'_>, findings: &mut Findings) -> Vec<StateEntry> {
     entries
 }
 
+impl StateEntry {
+    /// The value called `name`: `<joint>`, `<joint>.pos`, `<joint>.lag`, `<joint>.vel`,
+    /// `tool.x|y|z`, or `-` for none.
+    #[must_use]
+    pub fn named(name: &str) -> StateEntry {
+        match name.rsplit_once('.') {
+            Some((joint, "vel")) => StateEntry::Velocity(joint.to_owned()),
+            _ if name == UNUSED => StateEntry::Nothing,
+            _ => entry(name),
+        }
+    }
+}
+
 fn entry(name: &str) -> StateEntry {
     match name {
         "tool.x" => return StateEntry::Tool(Axis::X),
@@ -324,7 +393,7 @@ fn layout(
         );
     }
     let Some(order) = order else {
-        return Some(ActionLayout::Joint(None));
+        return Some(ActionLayout::positions(None));
     };
     let mut joints: Vec<String> = Vec::new();
     for name in order {
@@ -335,7 +404,7 @@ fn layout(
         }
         joints.push(joint.to_owned());
     }
-    Some(ActionLayout::Joint(Some(joints)))
+    Some(ActionLayout::positions(Some(joints)))
 }
 
 fn tool_layout(
@@ -344,7 +413,6 @@ fn tool_layout(
     units: Units,
     findings: &mut Findings,
 ) -> Option<ActionLayout> {
-    const COLUMNS: [&str; 5] = ["tool.x", "tool.y", "tool.z", "tool.roll", "gripper.pos"];
     if units != Units::Si {
         findings.error(
             action.place(),
@@ -363,7 +431,7 @@ fn tool_layout(
         );
     }
     let mut columns = [0; 5];
-    for (slot, name) in columns.iter_mut().zip(COLUMNS) {
+    for (slot, name) in columns.iter_mut().zip(TOOL_COLUMNS) {
         match order.iter().position(|other| *other == name) {
             Some(index) => *slot = index,
             None => {
@@ -376,7 +444,7 @@ fn tool_layout(
             }
         }
     }
-    if order.len() != COLUMNS.len() {
+    if order.len() != TOOL_COLUMNS.len() {
         findings.error(
             action.place(),
             format!("its order has {} names, a tool action has 5", order.len()),

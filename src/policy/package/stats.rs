@@ -95,11 +95,28 @@ impl Affine {
         }
     }
 
+    /// Scale and offset of each value.
+    #[must_use]
+    pub fn new(pairs: Vec<(f64, f64)>) -> Affine {
+        Affine { pairs }
+    }
+
     /// `x` as value `index`; unchanged beyond the last.
     #[must_use]
     pub fn apply(&self, index: usize, x: f64) -> f64 {
         let (scale, offset) = self.pairs.get(index).copied().unwrap_or((1.0, 0.0));
         scale * x + offset
+    }
+
+    /// The `x` of which `y` is made as value `index`; 0 where every `x` gives the same.
+    #[must_use]
+    pub fn undo(&self, index: usize, y: f64) -> f64 {
+        let (scale, offset) = self.pairs.get(index).copied().unwrap_or((1.0, 0.0));
+        if scale == 0.0 {
+            0.0
+        } else {
+            (y - offset) / scale
+        }
     }
 
     /// This after `first`.

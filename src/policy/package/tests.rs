@@ -125,7 +125,7 @@ fn each_broken_manifest_has_one_line_with_key_and_remedy() {
         ),
         (
             "n_obs_steps",
-            refusal("sway", |m| m["model"]["n_obs_steps"] = json!(2)),
+            refusal("sway", |m| m["model"]["n_obs_steps"] = json!(20)),
         ),
         (
             "preprocessors[0].type",
@@ -258,4 +258,23 @@ proptest::proptest! {
         std::fs::write(file.path(), &bytes).unwrap();
         let _ = signature(file.path());
     }
+}
+
+#[test]
+fn the_ensemble_that_a_checkpoint_was_evaluated_with_is_known() {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/checkpoint");
+    assert_eq!(Package::load(&from).unwrap().ensemble_m, None);
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(&from).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let config = folder.path().join("config.json");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let text = text.replace(
+        "\"temporal_ensemble_coeff\": null",
+        "\"temporal_ensemble_coeff\": 0.05",
+    );
+    std::fs::write(&config, text).unwrap();
+    assert_eq!(Package::load(folder.path()).unwrap().ensemble_m, Some(0.05));
 }

@@ -4,10 +4,12 @@
 //! moment. The cube's pose is in [`Sight`] for the expert and in the sample for the finder; no
 //! path leads from it to a policy.
 
+use std::time::Duration;
+
 use surehand::camera::Rgb8;
 use surehand::messages::Plan;
 use surehand::policy::{Observation, Picture, Policy};
-use surehand::units::{JointVec, MonoTime, Rad};
+use surehand::units::{JointVec, MonoTime, Rad, RadPerSec};
 
 use crate::Failure;
 use crate::dataset::{STATE, Sample};
@@ -64,8 +66,9 @@ impl View {
                 .collect(),
             measured: self.measured,
             command: self.command,
+            velocity: self.measured.map(|_| RadPerSec(0.0)),
         };
-        Ok(policy.plan(&observation, 0)?)
+        Ok(policy.plan(&observation, 0, Duration::ZERO)?)
     }
 
     /// What should be answered to this view, to be learned.

@@ -107,6 +107,13 @@ impl Pipeline {
             let (kind, width) = match input.source {
                 Source::State => ("STATE", input.shape.last().copied().unwrap_or(0)),
                 Source::Image { .. } => ("VISUAL", 3),
+                Source::Values { .. }
+                | Source::Memory(_)
+                | Source::Count(_)
+                | Source::Chunk(_)
+                | Source::Noise => {
+                    continue;
+                }
             };
             let Some(mode) = self.mode(config, kind, findings) else {
                 continue;
