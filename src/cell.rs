@@ -7,13 +7,24 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod cameras;
+mod chunks;
 mod inputs;
 mod load;
 mod parse;
+mod remote;
+mod watch;
 
+pub use cameras::{CameraSection, CameraSource, DeviceSection, PixelForm};
+pub use chunks::{ChunkSection, HeldUpSection, Joining};
 pub use inputs::{Contact, InputSection, Lines, ModemLine, Pull, RelayLine, RelaySection};
 pub use load::{Arm, Narrowed};
 pub use parse::CellError;
+pub use remote::{
+    ActionSpace, JointUnits, KeyPath, PixelLayout, PolicySection, RemoteAction, RemoteImage,
+    RemoteSection, RemoteState,
+};
+pub use watch::{WatchRule, WatchSection};
 
 use crate::arm::{AfterStop, Family, Space};
 use crate::units::{Celsius, Rad, RadPerSec, RadPerSec2, RadPerSec3, Volts};
@@ -54,6 +65,8 @@ pub struct Cell {
     pub jobs: Vec<JobSection>,
     /// How inference is run.
     pub inference: InferenceSection,
+    /// What the runner watches of its policies.
+    pub watch: WatchSection,
 }
 
 /// Which arm, and where its files are.
@@ -86,6 +99,19 @@ pub struct BusSection {
     pub shared_replies: bool,
     /// What stops a servo that hears nothing; `None` is not used.
     pub watchdog: Option<WatchdogSection>,
+    /// The second servos of joints that two drive.
+    pub shadows: Vec<ShadowSection>,
+}
+
+/// The second servo of a joint that two drive: it obeys what the first is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShadowSection {
+    /// The joint.
+    pub joint: String,
+    /// Its own id.
+    pub id: u8,
+    /// Whether it is mounted the other way round than the first.
+    pub mirrored: bool,
 }
 
 /// The bus watchdog, and where it may be relied on.
@@ -186,36 +212,45 @@ pub struct ParkingSection {
     pub when_hot: AfterStop,
 }
 
-/// One camera.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CameraSection {
-    /// Its name, as packages call it.
-    pub name: String,
-    /// MJPEG stream.
-    pub url: String,
-    /// Pixels across.
-    pub width: u32,
-    /// Pixels down.
-    pub height: u32,
-    /// From exposure to arrival.
-    pub latency: Duration,
-    /// Older frames are not used; without a new one for this long the arm stops.
-    pub max_age: Duration,
-}
-
 /// One job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobSection {
     /// Its name.
     pub name: String,
-    /// Policy package.
-    pub package: PathBuf,
+    /// Where its policy is.
+    pub policy: PolicySection,
     /// Where the arm starts each episode, by joint name.
     pub start: Vec<(String, Rad)>,
     /// How long an episode may take.
     pub episode: Duration,
     /// How often the policy is asked for a new plan.
     pub plan_hz: f64,
+    /// Whether the cell says so.
+    pub plan_hz_said: bool,
+    /// How its chunks become one plan.
+    pub chunks: ChunkSection,
+    /// What the numbers are drawn from that a policy makes its actions of.
+    pub noise_seed: u64,
+}
+
+impl JobSection {
+    /// The folder of its package, where it has one.
+    #[must_use]
+    pub fn package(&self) -> Option<&Path> {
+        match &self.policy {
+            PolicySection::Package(package) => Some(package),
+            PolicySection::Remote(_) => None,
+        }
+    }
+
+    /// The server that runs its policy, where one does.
+    #[must_use]
+    pub fn server(&self) -> Option<&str> {
+        match &self.policy {
+            PolicySection::Package(_) => None,
+            PolicySection::Remote(remote) => Some(&remote.server),
+        }
+    }
 }
 
 /// How inference is run.
@@ -227,6 +262,8 @@ pub struct InferenceSection {
     pub library: Option<PathBuf>,
     /// Threads.
     pub threads: usize,
+    /// For trials: it takes longer than it does.
+    pub held_up: Option<HeldUpSection>,
 }
 
 /// Which inference backend a cell asks for.
@@ -274,7 +311,9 @@ impl Cell {
         }
         if let Some(host) = &overrides.camera_host {
             for camera in &mut cell.cameras {
-                camera.url = with_host(&camera.url, host);
+                if let CameraSource::Stream { url, .. } = &mut camera.source {
+                    *url = with_host(url, host);
+                }
             }
         }
         Ok(cell)

@@ -15,15 +15,17 @@ pub mod channel;
 mod mode;
 mod plan;
 mod refusal;
+mod watch;
 pub use asked::{Answer, Asked, Asker};
 pub(crate) use cause::error_bits;
-pub use cause::{Cause, Names};
+pub use cause::{Cause, Names, ServerFault};
 pub use mode::{Mode, Rung};
 pub use plan::{MAX_WAYPOINTS, Plan, ToolPose, ToolSetpoint, Waypoints};
 pub use refusal::Refusal;
+pub use watch::{Raised, Then, Watch};
 
 /// Both ends must speak the same version; a `Hello` with another one is refused.
-pub const PROTOCOL: u32 = 7;
+pub const PROTOCOL: u32 = 8;
 /// The most cameras one cell may have.
 pub const MAX_CAMERAS: usize = 4;
 /// The most safety inputs one cell may have.
@@ -127,6 +129,8 @@ pub struct RunnerReport {
     pub inference_ms: Percentiles,
     /// How its audit log fares.
     pub log: LogHealth,
+    /// What is beyond its limit of what it watches.
+    pub watch: Vec<Raised, { Watch::ALL.len() }>,
 }
 
 /// How the runner's audit log fares. All zero: every line is in the file.
@@ -408,6 +412,7 @@ impl Status {
             joints: &joints,
             cameras: &cameras,
             inputs: &inputs,
+            backend: self.runner.as_ref().map_or("?", |it| it.backend.as_str()),
         })
     }
 }

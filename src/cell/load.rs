@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::arm::Parking;
-use crate::arm::calibration::{Calibration, JointSpan};
+use crate::arm::calibration::{Calibration, JointCalibration, JointSpan, SHADOW};
 use crate::arm::model::{ArmModel, ArmSpec, JointSpec};
 use crate::units::{JointVec, Rad};
 
@@ -81,6 +81,7 @@ impl Cell {
         let calibration =
             Calibration::load(&self.arm.calibration, &spans).map_err(|e| plain(&e))?;
         let (model, narrowed) = self.narrow(model, &calibration)?;
+        self.same_shadows(&calibration)?;
         let parking = self.parking(&model)?;
         Ok(Arm {
             model,
@@ -124,7 +125,11 @@ impl Cell {
         let text = std::fs::read_to_string(path).map_err(|error| {
             CellError::new(
                 &self.file,
-                format!("calibration {} can't be read: {error}", path.display()),
+                format!(
+                    "calibration {} can't be read: {error}; an arm that has none gets one from `surehand calibrate {}`",
+                    path.display(),
+                    self.file.display()
+                ),
             )
         })?;
         let entries: BTreeMap<String, serde_json::Value> =
@@ -133,10 +138,11 @@ impl Cell {
             let entry = entries.get(name)?;
             entry.get("id")?.as_i64()
         };
-        if let Some(missing) = entries
-            .keys()
-            .find(|name| !self.limits.iter().any(|(joint, _)| joint == *name))
-        {
+        if let Some(missing) = entries.keys().find(|name| {
+            let joint = name.strip_suffix(SHADOW).unwrap_or(name);
+            let limited = |name: &str| self.limits.iter().any(|(joint, _)| joint == name);
+            !limited(name) && !limited(joint)
+        }) {
             return Err(CellError::new(
                 &self.file,
                 format!(
@@ -148,6 +154,37 @@ impl Cell {
         let mut names: Vec<String> = self.limits.iter().map(|(name, _)| name.clone()).collect();
         names.sort_by_key(|name| id(name).unwrap_or(i64::MAX));
         Ok(names)
+    }
+
+    /// The second servos of the cell file must be those that were calibrated.
+    fn same_shadows(&self, calibration: &Calibration) -> Result<(), CellError> {
+        let named = |joint: &str| self.bus.shadows.iter().find(|it| it.joint == joint);
+        for shadow in calibration.shadows() {
+            let first = calibration.joints().get(shadow.joint());
+            let joint = first.map_or("?", JointCalibration::name);
+            let (id, mirrored) = (shadow.servo().id(), shadow.mirrored());
+            if named(joint).is_none_or(|it| (it.id, it.mirrored) != (id, mirrored)) {
+                let what = format!(
+                    "the calibration has servo {id} as the second of {joint}: add `{joint} = {{ id = {id}, mirrored = {mirrored} }}` to `bus.shadows`, or calibrate again",
+                );
+                return Err(CellError::new(&self.file, what));
+            }
+        }
+        let calibrated = |name: &str| {
+            let joint = calibration.joints().iter().position(|it| it.name() == name);
+            let mut shadows = calibration.shadows().iter();
+            joint.is_some_and(|joint| shadows.any(|shadow| shadow.joint() == joint))
+        };
+        match self.bus.shadows.iter().find(|it| !calibrated(&it.joint)) {
+            Some(shadow) => Err(CellError::new(
+                &self.file,
+                format!(
+                    "`bus.shadows.{}` is in no joint's calibration: calibrate this arm again, or take it out",
+                    shadow.joint
+                ),
+            )),
+            None => Ok(()),
+        }
     }
 
     /// The start pose of `job` in the arm's joint order.
@@ -239,6 +276,32 @@ mod tests {
     fn the_shipped_arm_is_calibrated_to_its_limits() {
         let arm = arm("795", "795").unwrap();
         assert_eq!(arm.narrowed, []);
+    }
+
+    #[test]
+    fn second_servos_of_cell_and_calibration_must_agree() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let file = root.join("cells/sim-dynamixel.toml");
+        let mut cell = Cell::load(&file, &Default::default()).unwrap();
+        let second = crate::cell::ShadowSection {
+            joint: "shoulder_lift".into(),
+            id: 7,
+            mirrored: false,
+        };
+        cell.bus.shadows = vec![second];
+        let line = cell.load_arm().unwrap_err().to_string();
+        assert!(line.contains("in no joint's calibration"), "{line}");
+        let text = std::fs::read_to_string(&cell.arm.calibration).unwrap();
+        let entry = "{\n\"shoulder_lift_shadow\": {\"id\": 7, \"drive_mode\": 0, \"homing_offset\": 140, \"range_min\": 909, \"range_max\": 3185},";
+        let folder = tempfile::tempdir().unwrap();
+        cell.arm.calibration = folder.path().join("arm.json");
+        std::fs::write(&cell.arm.calibration, text.replacen('{', entry, 1)).unwrap();
+        let arm = cell.load_arm().unwrap();
+        assert_eq!(arm.calibration.shadows().len(), 1);
+        assert_eq!(arm.model.len(), 6);
+        cell.bus.shadows.clear();
+        let line = cell.load_arm().unwrap_err().to_string();
+        assert!(line.contains("shoulder_lift = { id = 7"), "{line}");
     }
 
     #[test]

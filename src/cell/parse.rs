@@ -8,20 +8,26 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{
-    ArmSection, BackendKind, CameraSection, Cell, InferenceSection, JobSection, LoopSection,
-};
-use crate::units::Rad;
+use super::{ArmSection, BackendKind, Cell, InferenceSection, LoopSection};
 
 mod bus;
+mod cameras;
+mod held_up;
 mod inputs;
+mod jobs;
 mod limits;
 mod parking;
+mod remote;
+mod watch;
 
 use bus::{RawBus, bus};
+use cameras::{RawCamera, cameras};
+use held_up::{RawHeldUp, held_up};
 use inputs::{RawInput, RawRelay, inputs, relay};
+use jobs::{RawJob, jobs};
 use limits::{RawLimits, RawMonitors, RawWorkspace, limits, monitors, workspace};
 use parking::{RawParking, parking};
+use watch::{RawRule, watch};
 
 /// What is wrong with a cell file, in one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +74,8 @@ struct RawCell {
     jobs: Table<RawJob>,
     #[serde(default)]
     inference: RawInference,
+    #[serde(default)]
+    watch: Table<Spanned<RawRule>>,
 }
 
 #[derive(Deserialize)]
@@ -100,25 +108,6 @@ struct RawLoop {
     first_plan_ms: Option<Spanned<f64>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCamera {
-    url: Spanned<String>,
-    width: Spanned<u32>,
-    height: Spanned<u32>,
-    latency_ms: Option<Spanned<f64>>,
-    max_age_ms: Option<Spanned<f64>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawJob {
-    package: PathBuf,
-    start: Table<Spanned<f64>>,
-    episode_secs: Spanned<f64>,
-    plan_hz: Option<Spanned<f64>>,
-}
-
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct RawInference {
@@ -126,6 +115,7 @@ struct RawInference {
     backend: BackendKind,
     library: Option<PathBuf>,
     threads: Option<Spanned<usize>>,
+    held_up: Option<RawHeldUp>,
 }
 
 /// A place in a file, to point errors at.
@@ -240,9 +230,10 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Cell, CellError> {
             .relay
             .map(|raw| relay(&source, folder, &raw))
             .transpose()?,
-        cameras: cameras(&source, raw.cameras)?,
+        cameras: cameras(&source, folder, raw.cameras)?,
         jobs: jobs(&source, folder, raw.jobs)?,
         inference: inference(&source, folder, raw.inference)?,
+        watch: watch(&source, &raw.watch)?,
     })
 }
 
@@ -289,87 +280,6 @@ fn control(source: &Source<'_>, raw: &RawLoop) -> Result<LoopSection, CellError>
     })
 }
 
-fn cameras(source: &Source<'_>, raw: Table<RawCamera>) -> Result<Vec<CameraSection>, CellError> {
-    if raw.len() > crate::messages::MAX_CAMERAS {
-        return Err(CellError::new(
-            source.file,
-            format!("it has more than {} cameras", crate::messages::MAX_CAMERAS),
-        ));
-    }
-    raw.into_iter()
-        .map(|(name, raw)| {
-            if !raw.url.get_ref().starts_with("http://") {
-                return Err(source.at(
-                    raw.url.span(),
-                    format!("`cameras.{name}.url` must begin with http:// (an MJPEG stream)"),
-                ));
-            }
-            for (key, size) in [("width", &raw.width), ("height", &raw.height)] {
-                if !(8..=4096).contains(size.get_ref()) {
-                    return Err(source.at(
-                        size.span(),
-                        format!("`cameras.{name}.{key}` must be 8 to 4096 pixels"),
-                    ));
-                }
-            }
-            Ok(CameraSection {
-                url: raw.url.get_ref().clone(),
-                width: *raw.width.get_ref(),
-                height: *raw.height.get_ref(),
-                latency: source.millis(
-                    &format!("cameras.{name}.latency_ms"),
-                    raw.latency_ms.as_ref(),
-                    0.0,
-                    0.0..=1000.0,
-                )?,
-                max_age: source.millis(
-                    &format!("cameras.{name}.max_age_ms"),
-                    raw.max_age_ms.as_ref(),
-                    100.0,
-                    10.0..=5000.0,
-                )?,
-                name,
-            })
-        })
-        .collect()
-}
-
-fn jobs(
-    source: &Source<'_>,
-    folder: &Path,
-    raw: Table<RawJob>,
-) -> Result<Vec<JobSection>, CellError> {
-    raw.into_iter()
-        .map(|(name, raw)| {
-            let start = raw
-                .start
-                .iter()
-                .map(|(joint, value)| {
-                    let key = format!("jobs.{name}.start.{joint}");
-                    Ok((joint.clone(), Rad(source.number(&key, value, -7.0..=7.0)?)))
-                })
-                .collect::<Result<Vec<_>, CellError>>()?;
-            let episode = source.number(
-                &format!("jobs.{name}.episode_secs"),
-                &raw.episode_secs,
-                1.0..=3600.0,
-            )?;
-            Ok(JobSection {
-                package: folder.join(raw.package),
-                start,
-                episode: Duration::from_secs_f64(episode),
-                plan_hz: source.optional(
-                    &format!("jobs.{name}.plan_hz"),
-                    raw.plan_hz.as_ref(),
-                    10.0,
-                    0.5..=100.0,
-                )?,
-                name,
-            })
-        })
-        .collect()
-}
-
 fn inference(
     source: &Source<'_>,
     folder: &Path,
@@ -384,6 +294,7 @@ fn inference(
         backend: raw.backend,
         library: raw.library.map(|library| folder.join(library)),
         threads,
+        held_up: raw.held_up.map(|raw| held_up(source, &raw)).transpose()?,
     })
 }
 

@@ -1,7 +1,7 @@
 //! `surehand bench`: how punctual this machine is, measured with the parts that run the arm.
 //!
-//! The real guard holds a simulated arm for a while and says what it measured; then inverse
-//! kinematics and the shipped policy are timed. Nothing here is a limit: compare it with what
+//! The real guard holds a simulated arm for a while and says what it measured; then the policy
+//! leads it, and the way from a picture to a goal is timed; then inverse kinematics and inference. Nothing here is a limit: compare it with what
 //! `cyclictest` measures in the same minutes.
 
 use std::path::{Path, PathBuf};
@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use surehand_kinematics::{Chain, Limits, Model, Options, SetupError, Solver, Task};
+
+mod overhead;
+mod reaction;
 
 use super::run::{socket_path, stop_on_signals};
 use super::simulator::{Simulator, find_up};
@@ -18,6 +21,7 @@ use crate::arm::geometry::{ArmChain, array, whatever_size};
 use crate::cell::{BackendKind, Overrides};
 use crate::messages::{Percentiles, Request, RunnerReport, Status};
 use crate::runner::guard_process::{Boot, GuardProcess, GuardSpec};
+use crate::runner::link::GuardLink;
 use crate::runner::{Setup, latency};
 use crate::stats::Times;
 use crate::units::JointVec;
@@ -59,6 +63,13 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
         Duration::from_secs(args.secs),
         &ended,
     )?;
+    let reaction = reaction::measure(
+        &setup,
+        &sim.ready.pty,
+        &sim.ready.http,
+        Duration::from_secs(args.secs),
+        &ended,
+    )?;
     drop(sim);
     if ended() {
         return Ok(Exit::Operator);
@@ -76,6 +87,8 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
         "bus": {"cycle_us": times(&status.bus_us, 1.0), "wire_us": wire_us(&setup)},
         "ik": kinematics(&setup.arm.model)?,
         "inference": inference(&setup)?,
+        "overhead": overhead::measure(&setup)?,
+        "reaction": reaction,
     });
     if json {
         output::line_out(&report.to_string());
@@ -99,22 +112,14 @@ fn hold(
         port: Some(port.to_owned()),
         socket: socket_path(None, &format!("bench-{}", std::process::id()))?,
         frozen: None,
+        tool_speed: None,
     };
     let mut guard = GuardProcess::start(&spec, Boot::Fresh).map_err(Failure::hardware)?;
     let report = RunnerReport::default();
     let link = guard
         .connect(&report, None, BRING_UP)
         .map_err(Failure::hardware)?;
-    for request in [Request::Reset, Request::Enable] {
-        let began = Instant::now();
-        while let Err(refusal) = link.request(request, ANSWER) {
-            if began.elapsed() > ANSWER {
-                return Err(Failure::hardware(format!(
-                    "the guard refused to {request:?}: {refusal:?}"
-                )));
-            }
-        }
-    }
+    engage(&link, &[Request::Reset, Request::Enable])?;
     let began = Instant::now();
     while began.elapsed() < time && !ended() {
         std::thread::sleep(Duration::from_millis(50));
@@ -126,6 +131,22 @@ fn hold(
     status
         .map(|status| *status)
         .ok_or_else(|| Failure::hardware("the guard gave no status; its own message is above"))
+}
+
+/// Asks the guard for `requests`, one after the other, each until it is granted.
+fn engage(link: &GuardLink, requests: &[Request]) -> Result<(), Failure> {
+    for request in requests {
+        let began = Instant::now();
+        while let Err(refusal) = link.request(*request, ANSWER) {
+            if began.elapsed() > ANSWER {
+                return Err(Failure::hardware(format!(
+                    "the guard refused to {}: {refusal:?}",
+                    request.word()
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Time on the wire of one cycle: a sync read of eight bytes of each servo and a sync write of

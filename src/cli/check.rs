@@ -3,17 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-mod latency;
+pub(super) mod latency;
+mod live;
+pub(super) mod server;
 
 use serde_json::json;
 
 use super::{Exit, Outcome, output};
 use crate::approval::{Identity, Lock, LockError};
-use crate::cell::{Cell, Overrides};
+use crate::cell::{Cell, JobSection, Overrides, PolicySection};
 use crate::policy::finding::{Finding, Findings, Severity};
 use crate::policy::{Embodiment, Package, familiarity, fits, package};
-use crate::runner::PolicyArm;
+use crate::runner::{PolicyArm, overridden, remote};
 use latency::Measured;
+use server::Asked;
 
 #[derive(clap::Args)]
 #[group(required = true)]
@@ -28,17 +31,27 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, json: bool) -> Outcome {
     let mut findings = Vec::new();
     let mut measured = Vec::new();
+    let mut servers = Vec::new();
     if let Some(dir) = &args.package {
         findings.extend(package::check(dir));
     }
     if let Some(cell) = &args.cell {
-        measured = check_cell(cell, &mut findings);
+        (servers, measured) = check_cell(cell, &mut findings);
     }
     let ok = findings.iter().all(|f| f.severity != Severity::Error);
     if json {
         let inference: Vec<_> = measured.iter().map(Measured::json).collect();
-        output::json(&json!({"ok": ok, "findings": findings, "inference": inference}));
+        let servers: Vec<_> = servers.iter().map(Asked::json).collect();
+        output::json(&json!({
+            "ok": ok,
+            "findings": findings,
+            "servers": servers,
+            "inference": inference,
+        }));
     } else {
+        for server in &servers {
+            output::line_out(&server.line());
+        }
         for measured in &measured {
             output::line_out(&measured.line());
         }
@@ -63,7 +76,7 @@ pub(super) fn error(place: &Path, what: impl std::fmt::Display, remedy: &str) ->
     }
 }
 
-fn check_cell(path: &Path, findings: &mut Vec<Finding>) -> Vec<Measured> {
+fn check_cell(path: &Path, findings: &mut Vec<Finding>) -> (Vec<Asked>, Vec<Measured>) {
     let cell = match Cell::load(path, &Overrides::default()) {
         Ok(cell) => cell,
         Err(problem) => {
@@ -73,7 +86,7 @@ fn check_cell(path: &Path, findings: &mut Vec<Finding>) -> Vec<Measured> {
                 what: problem.what,
                 remedy: "mend the cell file".into(),
             });
-            return Vec::new();
+            return (Vec::new(), Vec::new());
         }
     };
     if !cell.bus.port.exists() {
@@ -97,18 +110,29 @@ fn check_cell(path: &Path, findings: &mut Vec<Finding>) -> Vec<Measured> {
             ));
         }
     }
+    if cell.inference.held_up.is_some() {
+        findings.push(Finding {
+            severity: Severity::Warning,
+            place: path.display().to_string(),
+            what: "`inference.held_up` makes inference slower on purpose".into(),
+            remedy: "remove it when the trial is over".into(),
+        });
+    }
     let wrong = check_files(&cell);
     let broken = wrong.iter().any(|f| f.severity == Severity::Error);
     findings.extend(wrong);
     findings.extend(check_lock(&cell));
     if broken {
-        return Vec::new();
+        return (Vec::new(), Vec::new());
     }
-    latency::measure(&cell, findings)
+    live::check(&cell, findings);
+    let mut servers = server::ask(&cell, findings);
+    let measured = latency::measure(&cell, &mut servers, findings);
+    (servers, measured)
 }
 
 /// What differs from what was approved.
-fn check_lock(cell: &Cell) -> Vec<Finding> {
+pub(super) fn check_lock(cell: &Cell) -> Vec<Finding> {
     let lock = match Lock::read(&cell.file) {
         Ok(Some(lock)) => lock,
         Ok(None) => {
@@ -144,6 +168,21 @@ fn check_lock(cell: &Cell) -> Vec<Finding> {
         .collect()
 }
 
+/// A policy of single actions must be asked as often as it was in training.
+fn pace(package: &Package, job: &JobSection) -> Option<Finding> {
+    let hz = package.pace_hz()?;
+    let far = (job.plan_hz / hz - 1.0).abs() > 0.1;
+    far.then(|| Finding {
+        severity: Severity::Warning,
+        place: format!("jobs.{}.plan_hz", job.name),
+        what: format!(
+            "the policy gives one action at a time, {hz} a second, and is asked {} times",
+            job.plan_hz
+        ),
+        remedy: format!("set `plan_hz = {hz}`"),
+    })
+}
+
 /// What is wrong with the files that a cell names.
 pub(super) fn check_files(cell: &Cell) -> Vec<Finding> {
     const MEND: &str = "mend the cell file or the file it names";
@@ -175,10 +214,20 @@ pub(super) fn check_files(cell: &Cell) -> Vec<Finding> {
                 None
             }
         };
-        let problems = package::check(&job.package);
-        let broken = problems.iter().any(|f| f.severity == Severity::Error);
-        findings.extend(problems);
-        if !broken && let Ok(package) = Package::load(&job.package) {
+        let package = match &job.policy {
+            PolicySection::Package(folder) => {
+                let problems = package::check(folder);
+                let broken = problems.iter().any(|f| f.severity == Severity::Error);
+                findings.extend(problems);
+                (!broken).then(|| Package::load(folder).ok()).flatten()
+            }
+            PolicySection::Remote(server) => remote::package(cell, &job.name, server)
+                .map_err(|problem| findings.push(error(path, problem, MEND)))
+                .ok(),
+        };
+        if let Some(package) = package {
+            findings.extend(pace(&package, job));
+            findings.extend(overridden(&package, job));
             let unfit = fits(&package, &embodiment, &cameras);
             if let (Some(start), true) = (start, unfit.is_empty()) {
                 let mut strange = Findings::default();

@@ -19,6 +19,9 @@ pub(super) struct Args {
     /// Copies of the cell's files to read in their place.
     #[arg(long)]
     frozen: Option<PathBuf>,
+    /// No point of the arm goes faster than this, metres a second.
+    #[arg(long)]
+    tool_speed: Option<f64>,
 }
 
 pub(super) fn run(args: &Args, socket: Option<&Path>) -> Outcome {
@@ -27,7 +30,12 @@ pub(super) fn run(args: &Args, socket: Option<&Path>) -> Outcome {
         camera_host: None,
         frozen: args.frozen.clone(),
     };
-    let cell = Cell::load(&args.cell, &overrides).map_err(Failure::configuration)?;
+    let mut cell = Cell::load(&args.cell, &overrides).map_err(Failure::configuration)?;
+    if let Some(most) = args.tool_speed {
+        // It only ever makes the cell slower.
+        let usual = cell.workspace.tool_speed.unwrap_or(f64::INFINITY);
+        cell.workspace.tool_speed = Some(usual.min(most));
+    }
     let socket = super::run::socket_path(socket, &cell.name)?;
     let boot = if args.replacing {
         Boot::Replacing

@@ -6,16 +6,22 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod calibrate;
 mod check;
 mod demo;
+mod dialog;
+mod doctor;
 mod guard;
 mod hold;
 mod ik;
+mod jog;
 mod lock;
 mod log;
 mod operator;
 mod output;
 mod run;
+mod scan;
+mod setup;
 mod sim;
 mod simulator;
 mod status;
@@ -108,8 +114,18 @@ enum Command {
     Sim(sim::Args),
     /// The controller in the foreground with one job.
     Run(run::Args),
+    /// What is plugged in: ports, and the servos on one.
+    Scan(scan::Args),
+    /// Ids and rates of servos out of their boxes, one servo at a time.
+    Setup(setup::Args),
+    /// Where each joint's counts begin and end: measured while you move the arm by hand.
+    Calibrate(calibrate::Args),
+    /// Move the arm with keys, joint by joint or by its tool, for as long as a key is held.
+    Jog(jog::Args),
     /// All that can be known about a cell or a package without moving.
     Check(check::Args),
+    /// What of this machine, and of a cell on it, would keep an arm from running well.
+    Doctor(doctor::Args),
     /// Approve what a cell runs with, as it is now: package, URDF, calibration, limits.
     Lock(lock::Args),
     /// Who asked for what in a run, and what the controller did.
@@ -161,7 +177,12 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args, cli.socket.clone(), cli.json),
         Command::Sim(args) => sim::run(args),
         Command::Run(args) => run::run(&args, cli.socket.clone(), cli.json),
+        Command::Scan(args) => scan::run(&args, cli.json),
+        Command::Setup(args) => setup::run(&args, cli.json),
+        Command::Calibrate(args) => calibrate::run(&args, cli.json),
+        Command::Jog(args) => jog::run(&args, socket, cli.json),
         Command::Check(args) => check::run(&args, cli.json),
+        Command::Doctor(args) => doctor::run(&args, cli.json),
         Command::Lock(args) => lock::run(&args, cli.json),
         Command::Log(args) => log::run(&args, socket, cli.json),
         Command::Bench(args) => bench::run(&args, cli.json),

@@ -9,7 +9,15 @@ use super::Command;
 
 /// Logs to standard error; warnings only where a person reads the command's own lines.
 pub(super) fn start_logging(command: &Command) {
-    let quiet = matches!(command, Command::Demo(_) | Command::Trace(_));
+    let quiet = matches!(
+        command,
+        Command::Demo(_)
+            | Command::Trace(_)
+            | Command::Scan(_)
+            | Command::Setup(_)
+            | Command::Calibrate(_)
+            | Command::Jog(_)
+    );
     let level = if quiet { "warn" } else { "info" };
     // Dependencies speak only of what went wrong.
     let filter = EnvFilter::new(format!("warn,surehand={level},surehand_sim={level}"));

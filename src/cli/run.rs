@@ -142,6 +142,7 @@ pub(super) struct Voice {
     joints: Vec<String>,
     cameras: Vec<String>,
     inputs: Vec<String>,
+    server: String,
 }
 
 impl Voice {
@@ -151,6 +152,7 @@ impl Voice {
             joints: setup.joint_names(),
             cameras: setup.cell.cameras.iter().map(|c| c.name.clone()).collect(),
             inputs: setup.cell.inputs.iter().map(|i| i.name.clone()).collect(),
+            server: setup.job.server().unwrap_or_default().to_owned(),
         }
     }
 
@@ -182,6 +184,7 @@ impl Voice {
             joints: &joints,
             cameras: &cameras,
             inputs: &inputs,
+            backend: &self.server,
         })
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::operator::Guard;
 use super::{Exit, Outcome, output};
-use crate::messages::{InputRole, Level, LogHealth, Percentiles, Rung, Status};
+use crate::messages::{InputRole, Level, LogHealth, Percentiles, Raised, Rung, Status};
 use crate::units::JointSet;
 
 /// More lost replies than this share is an alarm.
@@ -129,6 +129,7 @@ fn document(status: &Status) -> Value {
             "backend": runner.map(|r| r.backend.as_str()),
             "inference_ms": runner.map(|r| percentiles(&r.inference_ms)),
         },
+        "watch": runner.map(|r| watch(&r.watch)),
         "log": runner.map(|r| json!({
             "error": log_error(&r.log),
             "waiting": r.log.waiting,
@@ -137,6 +138,20 @@ fn document(status: &Status) -> Value {
         "inputs": inputs(status),
         "joints": joints,
     })
+}
+
+/// What the runner watches and found beyond its limit.
+fn watch(all: &[Raised]) -> Vec<Value> {
+    let each = all.iter().map(|raised| {
+        json!({
+            "what": raised.what.key(),
+            "value": raised.value,
+            "limit": raised.limit,
+            "then": raised.then.word(),
+            "text": raised.to_string(),
+        })
+    });
+    each.collect()
 }
 
 fn inputs(status: &Status) -> Vec<Value> {
@@ -189,6 +204,8 @@ fn alarms(status: &Status) -> Vec<String> {
             100.0 * status.ease
         ));
     }
+    let watched = status.runner.iter().flat_map(|runner| &runner.watch);
+    alarms.extend(watched.map(Raised::to_string));
     let log = status.runner.as_ref().map(|runner| runner.log);
     if let Some((log, why)) = log.and_then(|log| Some((log, log_error(&log)?))) {
         alarms.push(format!(

@@ -87,6 +87,7 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
         port: Some(sim.ready.pty.clone()),
         socket: socket_path(None, &format!("trace-{}", std::process::id()))?,
         frozen: None,
+        tool_speed: None,
     };
     let mut guard = GuardProcess::start(&spec, Boot::Fresh).map_err(Failure::hardware)?;
     let report = RunnerReport::default();
@@ -253,11 +254,7 @@ impl Tracer<'_> {
     fn running(&self) -> Result<Telemetry, Failure> {
         let tick = self.latest()?;
         let why = match (tick.mode, tick.cause, tick.refused) {
-            (_, Some(cause), _) => cause.text(&crate::messages::Names {
-                joints: &[],
-                cameras: &[],
-                inputs: &[],
-            }),
+            (_, Some(cause), _) => cause.text(&crate::messages::Names::NONE),
             (Mode::Running, None, Some((plan, refusal))) if plan == self.plans => {
                 format!("a plan was refused: {refusal:?}")
             }

@@ -15,6 +15,8 @@ pub struct Names<'a> {
     pub cameras: &'a [&'a str],
     /// Names of the safety inputs in the cell's order.
     pub inputs: &'a [&'a str],
+    /// What runs the policy: a backend's name or a server's address.
+    pub backend: &'a str,
 }
 
 impl Names<'_> {
@@ -23,6 +25,7 @@ impl Names<'_> {
         joints: &[],
         cameras: &[],
         inputs: &[],
+        backend: "?",
     };
 
     pub(super) fn joint(&self, index: u8) -> &str {
@@ -194,6 +197,41 @@ pub enum Cause {
         /// Milliseconds since they were last heard; 0 when their connection closed.
         silent_ms: u32,
     },
+    /// The server that runs the policy gave no more plans, and the last one ran out.
+    PolicyServer {
+        /// What is wrong with it.
+        fault: ServerFault,
+    },
+}
+
+/// What is wrong with a server that runs a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServerFault {
+    /// There is no connection to be had.
+    Unreachable,
+    /// It closed the connection, or the network did.
+    Closed,
+    /// It is connected and gives no answer.
+    Silent,
+    /// It refuses, or has failed and says so.
+    Refused,
+    /// Its answer is not what the cell declares.
+    Answer,
+    /// Its actions are not finite.
+    NotFinite,
+}
+
+impl ServerFault {
+    fn text(self) -> &'static str {
+        match self {
+            ServerFault::Unreachable => "can't be reached",
+            ServerFault::Closed => "is lost: the connection closed",
+            ServerFault::Silent => "gave no answer in time",
+            ServerFault::Refused => "refuses or has failed",
+            ServerFault::Answer => "gave an answer that the cell does not declare",
+            ServerFault::NotFinite => "put out NaN or an infinity",
+        }
+    }
 }
 
 impl Cause {
@@ -245,7 +283,7 @@ impl Cause {
                 error_bits(bits)
             ),
             Cause::WrongReply { joint } => format!(
-                "replies for servo {} come from another id",
+                "replies for servo {} come twice or from another id",
                 names.joint(joint)
             ),
             Cause::PortLost => "the serial port failed".into(),
@@ -306,6 +344,9 @@ impl Cause {
             Cause::HoldLost { silent_ms: 0 } => {
                 "the operator who held the arm running is gone".into()
             }
+            Cause::PolicyServer { fault } => {
+                format!("the policy server {} {}", names.backend, fault.text())
+            }
             Cause::HoldLost { silent_ms } => {
                 format!("the operator who held the arm running was silent for {silent_ms} ms")
             }
@@ -322,6 +363,9 @@ impl Cause {
             }
             Cause::PlanRanOut | Cause::PolicyFailed => {
                 "see in the log why inference fell behind, then `surehand reset` and start again"
+            }
+            Cause::PolicyServer { .. } => {
+                "see in the log what it said, look at the server and the network, then `surehand reset` and start again"
             }
             Cause::Parked => {
                 "it is limp where it was put; when the cell is clear, `surehand reset` and `surehand enable`"

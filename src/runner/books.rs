@@ -189,6 +189,7 @@ fn labels(setup: &Setup) -> Labels {
         joints: setup.joint_names(),
         cameras: cell.cameras.iter().map(|it| it.name.clone()).collect(),
         inputs: cell.inputs.iter().map(|it| it.name.clone()).collect(),
+        backend: setup.job.server().unwrap_or_default().to_owned(),
     }
 }
 
@@ -203,6 +204,7 @@ fn start(setup: &Setup, options: &Options, identity: &Identity, lock: Option<&Lo
         "cell": cell.name,
         "file": std::path::absolute(&cell.file).unwrap_or_else(|_| cell.file.clone()),
         "job": setup.job.name,
+        "noise_seed": setup.job.noise_seed,
         "port": options.port.as_ref().unwrap_or(&cell.bus.port),
         "user": users::own(),
         "uid": rustix::process::geteuid().as_raw(),

@@ -36,6 +36,8 @@ pub struct GuardSpec {
     pub socket: PathBuf,
     /// Copies of the cell's files that one which takes over is made from.
     pub frozen: Option<PathBuf>,
+    /// No point of the arm goes faster than this, metres a second, whatever the cell says.
+    pub tool_speed: Option<f64>,
 }
 
 /// Why there is no guard.
@@ -70,6 +72,9 @@ impl GuardProcess {
         command.arg("--socket").arg(&spec.socket);
         if let Some(port) = &spec.port {
             command.arg("--port").arg(port);
+        }
+        if let Some(most) = spec.tool_speed {
+            command.arg("--tool-speed").arg(most.to_string());
         }
         if boot == Boot::Replacing {
             command.arg("--replacing");

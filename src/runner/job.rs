@@ -121,7 +121,7 @@ pub trait Arm {
 /// Runs episodes until `plan` is fulfilled, the arm is stopped for good, or `told_to_end`.
 ///
 /// # Errors
-/// When the guard or the world is lost for good.
+/// When the guard or the world is lost for good, or the policy must not lead this arm.
 pub fn run(
     plan: &Plan,
     arm: &mut dyn Arm,
@@ -142,6 +142,9 @@ pub fn run(
         let Seen::At(mode, cause) = arm.observe(events)? else {
             return Ok((End::Told, tally));
         };
+        if let Some(why) = planner.refused() {
+            return Err(why);
+        }
         if shown != Some((mode, cause)) {
             shown = Some((mode, cause));
             events(Event::Mode(mode, cause));

@@ -6,23 +6,35 @@
 
 use std::time::{Duration, Instant};
 
-use super::planner::SPARE;
+use super::chunks::SPARE;
 use super::setup::Setup;
 use crate::messages::Percentiles;
+use crate::policy::package::Model;
 use crate::policy::{Policy, PolicyError};
 use crate::stats::Times;
 
 /// Inferences that are measured.
 pub const RUNS: u32 = 200;
+/// The same of a server, which others may be waiting for.
+const SERVER_RUNS: u32 = 20;
 
-/// Runs `policy` [`RUNS`] times on grey pictures, after warming up; microseconds.
+/// How many inferences of `policy` are measured.
+#[must_use]
+pub fn runs(policy: &Policy) -> u32 {
+    match policy.package().model {
+        Model::Graph(_) => RUNS,
+        Model::Server(_) => SERVER_RUNS,
+    }
+}
+
+/// Runs `policy` [`runs`] times on grey pictures, after warming up; microseconds.
 ///
 /// # Errors
 /// When the graph can't be run.
 pub fn measure(policy: &mut Policy) -> Result<Percentiles, PolicyError> {
     policy.warm_up()?;
     let mut measured = Times::new();
-    for _ in 0..RUNS {
+    for _ in 0..runs(policy) {
         let began = Instant::now();
         policy.rehearse()?;
         measured.record(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
@@ -37,7 +49,7 @@ impl Setup {
     pub fn inference_deadline(&self, policy: &Policy) -> Duration {
         let package = policy.package();
         let timing = &package.robot.timing;
-        let span = (package.output.chunk as f64 - 1.0 + timing.first_step) / timing.rate_hz;
+        let span = (package.waypoints() as f64 - 1.0 + timing.first_step) / timing.rate_hz;
         let left = (span - SPARE.as_secs_f64()).max(0.0);
         let control = &self.cell.control;
         control.max_plan_age.min(Duration::from_secs_f64(left))

@@ -137,6 +137,13 @@ impl GuardLink {
         );
     }
 
+    /// Asks for a pause without waiting for the answer.
+    pub fn pause(&self) {
+        self.shared
+            .channel
+            .try_send(&ToGuard::Request(Request::Pause), buffer().as_mut_slice());
+    }
+
     /// Asks for something and waits for the answer, at most `timeout`.
     ///
     /// # Errors

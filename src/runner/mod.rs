@@ -4,40 +4,49 @@
 //! starvation is a stop; that is the guard's to see to.
 
 mod books;
+pub mod chunks;
 pub mod frozen;
 pub mod guard_process;
+mod held_up;
 pub mod history;
 pub mod job;
 pub mod latency;
 pub mod link;
+pub mod monitors;
 pub mod moves;
 pub mod planner;
 mod policy_arm;
+pub mod remote;
 mod setup;
+mod sight;
+mod starving;
 mod watch;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use books::Books;
+use chunks::Chunks;
 use frozen::Frozen;
 use guard_process::{Boot, GuardError, GuardProcess, GuardSpec};
+use held_up::HeldUp;
 use job::{Arm, End, Event, Judge, Seen, Tally};
 use link::{GuardLink, GuardState};
-use planner::{Parts, Planner, SharedLink};
+use monitors::Monitors;
+use planner::{Parts, Planner, SentPlan, SharedLink, Watching};
 use watch::Watch;
 
 pub use policy_arm::PolicyArm;
-pub use setup::{RunError, Setup};
+pub use setup::{RunError, Setup, overridden};
 
 use serde_json::json;
 
-use crate::arm::JointLimits;
 use crate::messages::{Cause, Mode, Refusal, Request, RunnerReport, name};
+use crate::policy::Policy;
 use crate::record::audit::Audit;
-use crate::units::JointVec;
 
 /// How long a guard may take to come up: pinging six servos that do not answer takes a while.
 const BRING_UP: Duration = Duration::from_secs(10);
@@ -140,6 +149,7 @@ impl Runner {
             port: options.port.clone(),
             socket: options.socket.clone(),
             frozen: Some(frozen.folder().to_owned()),
+            tool_speed: None,
         };
         let mut guard = GuardProcess::start(&spec, Boot::Fresh)?;
         let audit = &books.audit;
@@ -191,7 +201,7 @@ impl Runner {
         ),
         RunError,
     > {
-        let (mut policy, backend) = setup.load_policy()?;
+        let (policy, backend) = setup.load_policy()?;
         let report = RunnerReport {
             pid: std::process::id(),
             job: name(&setup.job.name),
@@ -205,20 +215,8 @@ impl Runner {
             .enable_all()
             .build()
             .map_err(|error| RunError::Hardware(format!("no threads for the cameras: {error}")))?;
-        let cameras = runtime.block_on(setup.start_cameras())?;
-        policy
-            .warm_up()
-            .map_err(|error| RunError::Configuration(error.to_string()))?;
         let link: SharedLink = Arc::new(Mutex::new(link));
-        let limits: JointVec<JointLimits> = setup.limits();
-        let planner = Planner::start(Parts {
-            link: Arc::clone(&link),
-            cameras: Arc::new(cameras),
-            policy,
-            limits,
-            plan_every: Duration::from_secs_f64(1.0 / setup.job.plan_hz),
-        })
-        .map_err(|error| RunError::Hardware(format!("no thread for the planner: {error}")))?;
+        let planner = start_planner(setup, policy, &link, &runtime, Some(audit), None)?;
         let plan = job::Plan {
             episodes: options.episodes,
             time: options.time,
@@ -313,8 +311,12 @@ impl Runner {
                 report: &mut self.report,
                 audit: &self.audit,
             };
-            job::run(&self.plan, &mut arm, planner, judge, told_to_end, events)
-                .map_err(RunError::Hardware)
+            job::run(&self.plan, &mut arm, planner, judge, told_to_end, events).map_err(|why| {
+                match planner.refused() {
+                    Some(refused) => RunError::Configuration(refused),
+                    None => RunError::Hardware(why),
+                }
+            })
         });
         let status = self.end(events);
         let (end, tally) = outcome?;
@@ -356,6 +358,47 @@ impl Runner {
         }
         status
     }
+}
+
+/// Starts the cameras of `setup` on `runtime`, waits for their first pictures, warms `policy` up and
+/// lets it plan for the guard behind `link`. What it watches goes into `audit`, and each plan of the
+/// policy is told to `tell`.
+///
+/// # Errors
+/// When a camera gives no picture, or the policy's graph can't be run.
+pub fn start_planner(
+    setup: &Setup,
+    mut policy: Policy,
+    link: &SharedLink,
+    runtime: &tokio::runtime::Runtime,
+    audit: Option<&Arc<Audit>>,
+    tell: Option<Sender<SentPlan>>,
+) -> Result<Planner, RunError> {
+    let cameras = runtime.block_on(setup.start_cameras())?;
+    policy
+        .warm_up()
+        .map_err(|error| RunError::Configuration(error.to_string()))?;
+    let rules = setup.chunk_rules(policy.package());
+    let pace = setup.pace(&rules, policy.package());
+    let held_up = setup.cell.inference.held_up;
+    if held_up.is_some() {
+        tracing::warn!("inference is held up on purpose: `inference.held_up` is for trials");
+    }
+    Planner::start(Parts {
+        link: Arc::clone(link),
+        cameras: Arc::new(cameras),
+        runtime: runtime.handle().clone(),
+        policy,
+        limits: setup.limits(),
+        first_plan: setup.cell.control.first_plan,
+        chunks: Chunks::new(rules),
+        pace,
+        max_guidance_weight: setup.job.chunks.max_guidance_weight,
+        held_up: held_up.map(HeldUp::new),
+        tell,
+        watching: Watching::new(Monitors::new(&setup.cell.watch), audit.cloned()),
+    })
+    .map_err(|error| RunError::Hardware(format!("no thread for the planner: {error}")))
 }
 
 /// One line on a request that the guard refused.

@@ -1,5 +1,7 @@
 //! Plans the runner makes itself: going to a start pose, and standing still.
 
+use std::time::Duration;
+
 use heapless::Vec;
 
 use crate::arm::JointLimits;
@@ -13,6 +15,8 @@ const SHARE: f64 = 0.5;
 const STEP_NS: u32 = 20_000_000;
 /// How long a standing plan lasts.
 const STANDING_SECS: f64 = 0.5;
+/// The longest one: a step's nanoseconds must fit.
+const LONGEST_SECS: f64 = 4.0;
 
 /// A plan and when it is over.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,9 +72,16 @@ pub fn joint_move(
 /// Standing at `pose` for half a second, to be renewed before it runs out.
 #[must_use]
 pub fn stand(id: u64, now: MonoTime, pose: &JointVec<Rad>) -> Plan {
+    stand_for(id, now, pose, Duration::from_secs_f64(STANDING_SECS))
+}
+
+/// Standing at `pose` for `time`, at most four seconds.
+#[must_use]
+pub fn stand_for(id: u64, now: MonoTime, pose: &JointVec<Rad>, time: Duration) -> Plan {
     let steps = 2;
     let points = std::iter::repeat_n(*pose, steps + 1).collect();
-    let step_ns = (STANDING_SECS * 1e9 / steps as f64) as u32;
+    let time = time.as_secs_f64().clamp(STANDING_SECS, LONGEST_SECS);
+    let step_ns = (time * 1e9 / steps as f64) as u32;
     plan(id, now, step_ns, points)
 }
 

@@ -4,17 +4,27 @@
 //! guard timed plans; between episodes it moves the arm to its start and lets it stand. It
 //! follows the guard's mode and never asks for one.
 
+mod asking;
+mod watching;
+
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
+use super::chunks::{Chunks, Pace};
+use super::held_up::HeldUp;
 use super::link::GuardLink;
 use super::moves;
+use super::sight::Looks;
+use super::starving::Starving;
 use crate::arm::JointLimits;
 use crate::camera::Cameras;
 use crate::messages::channel::buffer;
-use crate::messages::{Mode, Percentiles, Telemetry};
-use crate::policy::{Observation, Picture, Policy};
+use crate::messages::{Mode, Telemetry};
+use crate::policy::Policy;
 use crate::realtime;
 use crate::stats::Times;
 use crate::units::{JointVec, MonoTime, Rad};
@@ -24,9 +34,14 @@ const RENEW: Duration = Duration::from_millis(150);
 /// The start is reached when every joint is measured this near to it.
 const ARRIVED_RAD: f64 = 0.08;
 
-/// How much earlier than its latency asks for a plan is asked for: a new picture of every camera must
-/// come first, and the plan must reach the guard.
-pub(super) const SPARE: Duration = Duration::from_millis(70);
+pub use watching::Watching;
+
+/// A picture that came this lately is used at once.
+const FRESH: Duration = Duration::from_millis(2);
+/// The next one is waited for as long as this, more than a camera of 30 pictures a second takes.
+const PATIENCE: Duration = Duration::from_millis(40);
+/// How long a picture is waited for before all else is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(4);
 
 /// What the arm should be doing while the guard is `Running`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,6 +72,8 @@ struct Desk {
     /// Rises with every new task, so that setting the same one again begins it anew.
     version: u64,
     progress: Progress,
+    /// Why the policy must not lead this arm.
+    refused: Option<String>,
     closing: bool,
 }
 
@@ -71,6 +88,17 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A plan of the policy that has just been sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SentPlan {
+    /// When the newest of its pictures was taken.
+    pub newest_at: MonoTime,
+    /// How long the inference took, with all that is done to pictures and actions.
+    pub inference_ns: u64,
+    /// When it was sent.
+    pub sent_at: MonoTime,
+}
+
 /// What the planner thread is made of.
 pub struct Parts {
     /// To the guard.
@@ -81,8 +109,22 @@ pub struct Parts {
     pub policy: Policy,
     /// The joints' limits, for moves of its own.
     pub limits: JointVec<JointLimits>,
-    /// Time between two plans of the policy.
-    pub plan_every: Duration,
+    /// How long the arm stands for the first plan.
+    pub first_plan: Duration,
+    /// How the policy's chunks become one plan.
+    pub chunks: Chunks,
+    /// When it is asked for the next.
+    pub pace: Pace,
+    /// The most that a graph made for real-time chunking is led by the chunk before.
+    pub max_guidance_weight: f64,
+    /// By how much inference is held up on purpose.
+    pub(super) held_up: Option<HeldUp>,
+    /// Where the cameras' tasks run.
+    pub runtime: Handle,
+    /// Who is told of each plan of the policy.
+    pub tell: Option<Sender<SentPlan>>,
+    /// What is watched meanwhile.
+    pub watching: Watching,
 }
 
 impl Planner {
@@ -95,6 +137,7 @@ impl Planner {
             task: Task::Stand,
             version: 0,
             progress: Progress::default(),
+            refused: None,
             closing: false,
         }));
         let shared = Arc::clone(&desk);
@@ -113,6 +156,13 @@ impl Planner {
         desk.task = task;
         desk.version += 1;
         desk.progress = Progress::default();
+    }
+
+    /// Why the policy was not let lead, when it was not: what it saw first is nothing like what it
+    /// was trained on.
+    #[must_use]
+    pub fn refused(&self) -> Option<String> {
+        locked(&self.desk).refused.clone()
     }
 
     /// How far it is.
@@ -140,6 +190,10 @@ struct Work {
     /// The version of the task being done, and where it stands; `None` outside `Running`.
     doing: Option<(u64, Stage)>,
     inference: Times,
+    /// What the policy is shown.
+    looks: Looks,
+    /// Whether there will be another plan.
+    starving: Starving,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -164,19 +218,16 @@ struct Sent {
     captured_at: MonoTime,
     /// When its last action is due.
     runs_out: MonoTime,
-}
-
-/// When the policy is asked again after being asked at `now`: at its rate, but early enough for the
-/// next plan to be there before the last one runs out, after an inference that takes `latency`.
-fn ask_at(now: MonoTime, every: Duration, runs_out: MonoTime, latency: Duration) -> MonoTime {
-    let ahead = realtime::nanos(latency + SPARE);
-    let in_time = runs_out.0.saturating_sub(ahead).max(now.0);
-    MonoTime(in_time.min(now.0 + realtime::nanos(every)))
+    /// When the last of its actions is due that are meant to be executed, where not all are, and the
+    /// time from one to the next.
+    executed: Option<(MonoTime, Duration)>,
 }
 
 impl Work {
     fn new(parts: Parts) -> Work {
         Work {
+            looks: Looks::of(parts.policy.package()),
+            starving: Starving::default(),
             parts,
             bytes: buffer(),
             next_id: 1,
@@ -201,8 +252,33 @@ impl Work {
                 }
                 _ => self.doing = None,
             }
-            link.wait_news(Duration::from_millis(20));
+            self.wait(&link);
         }
+    }
+
+    /// Waits for the next thing that may be worth a step: a picture, when the policy is to be asked,
+    /// or a word of the guard's.
+    fn wait(&self, link: &GuardLink) {
+        match self.doing {
+            Some((_, Stage::Policy { next_at, .. }))
+                if self.looks == Looks::Pictures && realtime::now() >= next_at =>
+            {
+                let arrival = self.parts.cameras.arrival();
+                let arrival = async { tokio::time::timeout(LOOK_AGAIN, arrival).await };
+                // Either way there may be something to do.
+                let _ = self.parts.runtime.block_on(arrival);
+            }
+            _ => link.wait_news(Duration::from_millis(20)),
+        }
+    }
+
+    /// Whether a policy that was to be asked at `next_at` should be now: a picture has just come, or
+    /// none will.
+    fn is_time(&self, now: MonoTime, next_at: MonoTime) -> bool {
+        let arrived = self.parts.cameras.newest_arrival();
+        let fresh = arrived.is_some_and(|at| now.since(at) <= realtime::nanos(FRESH));
+        let pictures = self.looks == Looks::Pictures;
+        now >= next_at && (!pictures || fresh || now.since(next_at) > realtime::nanos(PATIENCE))
     }
 
     fn step(
@@ -222,6 +298,15 @@ impl Work {
             Some((doing, stage)) if doing == version => stage,
             _ => self.begin(link, telemetry, task, now),
         };
+        if let Stage::Policy { .. } = stage {
+            let Parts {
+                watching,
+                chunks,
+                cameras,
+                ..
+            } = &mut self.parts;
+            watching.look(link, chunks, cameras, now);
+        }
         let stage = self.go_on(link, telemetry, stage, now, desk);
         self.doing = Some((version, stage));
     }
@@ -233,6 +318,8 @@ impl Work {
         task: Task,
         now: MonoTime,
     ) -> Stage {
+        self.parts.policy.begin();
+        self.starving = Starving::default();
         match task {
             Task::Stand => Stage::Standing {
                 pose: telemetry.command,
@@ -250,8 +337,11 @@ impl Work {
             }
             Task::Policy => {
                 // The arm stands until the first plan of the policy is there.
+                self.parts.chunks.restart();
+                self.parts.watching.begin(link);
                 let id = self.take_id();
-                let stand = moves::stand(id, now, &telemetry.command);
+                let stand = moves::stand_for(id, now, &telemetry.command, self.parts.first_plan);
+                self.starving.fed_until(stand.end());
                 link.send_plan(stand, self.bytes.as_mut_slice());
                 Stage::Policy {
                     next_at: now,
@@ -295,58 +385,34 @@ impl Work {
                     }
                 }
             }
-            Stage::Policy { next_at, seen } if now >= next_at => match self.plan(link, seen) {
-                Some(sent) => {
-                    locked(desk).progress.plans += 1;
-                    let latency = Duration::from_secs_f64(self.inference.percentiles().p99 * 1e-6);
-                    Stage::Policy {
-                        next_at: ask_at(now, self.parts.plan_every, sent.runs_out, latency),
-                        seen: sent.captured_at,
-                    }
+            Stage::Policy { .. } if self.starving.is() => {
+                if let Some(cause) = self.starving.over(now) {
+                    link.trip(cause);
                 }
-                None => stage,
-            },
-            Stage::Standing { .. } | Stage::Moving { .. } | Stage::Policy { .. } => stage,
-        }
-    }
-
-    /// Asks the policy about pictures newer than `seen`. `None` when there are none yet, or no
-    /// plan came of them.
-    fn plan(&mut self, link: &GuardLink, seen: MonoTime) -> Option<Sent> {
-        let frames = (0..self.parts.cameras.len())
-            .map(|index| self.parts.cameras.latest(index))
-            .collect::<Option<Vec<_>>>()?;
-        let captured_at = frames.iter().map(|frame| frame.captured_at).min()?;
-        if captured_at <= seen {
-            return None;
-        }
-        let joints = link.joints_at(captured_at)?;
-        let observation = Observation {
-            captured_at,
-            pictures: frames.iter().map(|frame| picture(&frame.image)).collect(),
-            measured: joints.measured,
-            command: joints.command,
-        };
-        let id = self.take_id();
-        let began = realtime::now();
-        let planned = self.parts.policy.plan(&observation, id);
-        self.inference.record(realtime::now().since(began));
-        match planned {
-            Ok(plan) => {
-                let runs_out = plan.end();
-                link.send_plan(plan, self.bytes.as_mut_slice());
-                let ms = in_milliseconds(self.inference.percentiles());
-                link.report(|report| report.inference_ms = ms);
-                Some(Sent {
-                    captured_at,
-                    runs_out,
-                })
+                stage
             }
-            Err(error) => {
-                tracing::error!("the policy gave no plan: {error}");
-                link.trip(error.cause());
-                None
+            Stage::Policy { next_at, seen } if self.is_time(now, next_at) => {
+                match self.plan(link, seen, desk) {
+                    Some(sent) => {
+                        locked(desk).progress.plans += 1;
+                        let pace = &self.parts.pace;
+                        let next_at = pace.next(now, sent.runs_out);
+                        let executed = sent
+                            .executed
+                            .map(|(done, step)| pace.executed(now, done, step));
+                        Stage::Policy {
+                            next_at: executed.map_or(next_at, |at| at.min(next_at)),
+                            seen: sent.captured_at,
+                        }
+                    }
+                    None => stage,
+                }
             }
+            Stage::Policy { .. } => {
+                self.see(link);
+                stage
+            }
+            Stage::Standing { .. } | Stage::Moving { .. } => stage,
         }
     }
 
@@ -354,40 +420,5 @@ impl Work {
         let id = self.next_id;
         self.next_id += 1;
         id
-    }
-}
-
-fn picture(image: &crate::camera::Rgb8) -> Picture<'_> {
-    Picture {
-        width: image.width(),
-        height: image.height(),
-        rgb: image.data(),
-    }
-}
-
-fn in_milliseconds(us: Percentiles) -> Percentiles {
-    Percentiles {
-        p50: us.p50 * 1e-3,
-        p99: us.p99 * 1e-3,
-        p999: us.p999 * 1e-3,
-        max: us.max * 1e-3,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_next_plan_is_asked_for_before_the_last_one_runs_out() {
-        let ms = |ms: u64| MonoTime(ms * 1_000_000);
-        let (every, latency) = (Duration::from_millis(500), Duration::from_millis(100));
-        // A chunk of three seconds is renewed at the policy's rate.
-        assert_eq!(ask_at(ms(1000), every, ms(4000), latency), ms(1500));
-        // One of 400 ms so early that 100 ms of inference and a picture fit in.
-        assert_eq!(ask_at(ms(1000), every, ms(1400), latency), ms(1230));
-        // One that is as good as over at once.
-        assert_eq!(ask_at(ms(1000), every, ms(1100), latency), ms(1000));
-        assert_eq!(ask_at(ms(1000), every, ms(900), latency), ms(1000));
     }
 }

@@ -4,12 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::chunks::{Pace, Rules};
 use super::guard_process::GuardError;
 use super::policy_arm::PolicyArm;
+use super::remote;
 use crate::arm::JointLimits;
-use crate::camera::{CameraConfig, CameraError, Cameras};
-use crate::cell::{Arm, BackendKind, Cell, CellError, JobSection, Overrides};
-use crate::policy::{Policy, backend};
+use crate::camera::{CameraConfig, CameraError, Cameras, DeviceSource, Login, Pixels, Source};
+use crate::cell::{
+    Arm, BackendKind, CameraSource, Cell, CellError, DeviceSection, JobSection, Joining, Overrides,
+    PixelForm, PolicySection,
+};
+use crate::policy::backend::BackendError;
+use crate::policy::finding::{Finding, Severity};
+use crate::policy::{Package, Policy, PolicyError, backend};
 use crate::realtime;
 use crate::units::{JointVec, Rad};
 
@@ -55,6 +62,29 @@ impl From<CameraError> for RunError {
     }
 }
 
+/// LeRobot's, where neither cell nor package says another.
+const USUAL_ENSEMBLE_M: f64 = 0.01;
+
+/// What `job` says of chunks against what `package` was evaluated with, when both say something and
+/// it is not the same.
+#[must_use]
+pub fn overridden(package: &Package, job: &JobSection) -> Option<Finding> {
+    let evaluated = package.ensemble_m?;
+    let what = match (job.chunks.joining, job.chunks.ensemble_m) {
+        (Some(joining @ (Joining::Append | Joining::CrossFade)), _) => {
+            format!("`chunks` is {:?}", joining.word())
+        }
+        (_, Some(m)) if m != evaluated => format!("`ensemble_m` is {m}"),
+        _ => return None,
+    };
+    Some(Finding {
+        severity: Severity::Warning,
+        place: format!("jobs.{}", job.name),
+        what: format!("{what} and overrides the package's temporal_ensemble_coeff of {evaluated}"),
+        remedy: "leave it out to run the policy as it was evaluated".into(),
+    })
+}
+
 /// A cell, one of its jobs, and its arm.
 #[derive(Debug)]
 pub struct Setup {
@@ -81,13 +111,46 @@ impl Setup {
     }
 
     /// Where each episode begins.
-    pub(super) fn start_pose(&self) -> Result<JointVec<Rad>, RunError> {
+    ///
+    /// # Errors
+    /// When the cell says no pose of this arm.
+    pub fn start_pose(&self) -> Result<JointVec<Rad>, RunError> {
         Ok(self.cell.start_pose(&self.job, &self.arm)?)
     }
 
     /// The joints' limits.
     pub(super) fn limits(&self) -> JointVec<JointLimits> {
         *self.arm.model.limits()
+    }
+
+    /// How the chunks of `package` become one plan: as the cell says, else as the package was
+    /// evaluated, else by a cross-fade.
+    pub(super) fn chunk_rules(&self, package: &Package) -> Rules {
+        let said = &self.job.chunks;
+        let evaluated = package.ensemble_m.map(|_| Joining::Ensemble);
+        let joining = said.joining.or(evaluated).unwrap_or(Joining::CrossFade);
+        let ensemble_m = said.ensemble_m.or(package.ensemble_m);
+        if let Some(warning) = overridden(package, &self.job) {
+            tracing::warn!("{warning}");
+        }
+        tracing::info!("chunks are joined by {}", joining.word());
+        Rules {
+            joining,
+            horizon: said.horizon,
+            ensemble_m: ensemble_m.unwrap_or(USUAL_ENSEMBLE_M),
+        }
+    }
+
+    /// When the policy is asked for its next chunk.
+    pub(super) fn pace(&self, rules: &Rules, package: &Package) -> Pace {
+        // Two draws of one policy may lead two ways: each is followed as far as it was in evaluation.
+        let drawn = package.draws() && package.executed.is_some() && !self.job.plan_hz_said;
+        let every = Duration::from_secs_f64(1.0 / self.job.plan_hz);
+        Pace::new(match rules.joining {
+            // What is asked for sooner would wait for the end of what there is.
+            Joining::Append => None,
+            Joining::CrossFade | Joining::Ensemble => (!drawn).then_some(every),
+        })
     }
 
     /// The joints' names.
@@ -97,21 +160,51 @@ impl Setup {
     }
 
     /// Starts the cameras and waits for a picture of each.
-    pub(super) async fn start_cameras(&self) -> Result<Cameras, RunError> {
-        let configs: Vec<CameraConfig> = self
-            .cell
-            .cameras
-            .iter()
-            .map(|camera| CameraConfig {
+    ///
+    /// # Errors
+    /// A camera that is described wrongly, or gives no picture.
+    pub async fn start_cameras(&self) -> Result<Cameras, RunError> {
+        let cameras = self.cell.cameras.iter();
+        let configs = cameras.map(|camera| {
+            let source = match &camera.source {
+                CameraSource::Stream { url, login } => {
+                    let login = login.as_deref().map(Login::read).transpose();
+                    let login = login.map_err(|error| CameraError::Login {
+                        camera: camera.name.clone(),
+                        error,
+                    })?;
+                    Source::Stream {
+                        url: url.clone(),
+                        login,
+                    }
+                }
+                CameraSource::Device(device) => Source::Device(of_this_machine(device)),
+            };
+            Ok(CameraConfig {
                 name: camera.name.clone(),
-                url: camera.url.clone(),
+                source,
                 latency: camera.latency,
                 max_age: camera.max_age,
                 width: camera.width,
                 height: camera.height,
             })
-            .collect();
+        });
+        let configs = configs.collect::<Result<Vec<CameraConfig>, CameraError>>()?;
         Ok(Cameras::start(&configs, realtime::now, FIRST_PICTURE).await?)
+    }
+
+    /// The job's package: read, or as the cell describes what its server runs.
+    ///
+    /// # Errors
+    /// One line naming file, key and remedy.
+    pub fn policy_package(&self) -> Result<Package, RunError> {
+        let plain = |error: &dyn std::fmt::Display| RunError::Configuration(error.to_string());
+        match &self.job.policy {
+            PolicySection::Package(folder) => Package::load(folder).map_err(|it| plain(&it)),
+            PolicySection::Remote(remote) => {
+                remote::package(&self.cell, &self.job.name, remote).map_err(|it| plain(&it))
+            }
+        }
     }
 
     /// Loads the job's policy; gives it with the name of the backend that runs it.
@@ -126,8 +219,25 @@ impl Setup {
     pub fn load_policy_with(&self, backend: BackendKind) -> Result<(Policy, String), RunError> {
         let cameras: Vec<&str> = self.cell.cameras.iter().map(|c| c.name.as_str()).collect();
         let arm = Arc::new(PolicyArm(self.arm.clone()));
+        let config = self.backend_config(backend);
+        let package = self.policy_package()?;
+        let mut policy =
+            Policy::bind(package, arm, &cameras, &config).map_err(|error| match error {
+                PolicyError::Backend(BackendError::Server { .. }) => {
+                    RunError::Hardware(error.to_string())
+                }
+                error => RunError::Configuration(error.to_string()),
+            })?;
+        policy.draw_from(self.job.noise_seed);
+        let name = policy.backend().name.clone();
+        Ok((policy, name))
+    }
+
+    /// How inference is run on `backend`.
+    #[must_use]
+    pub fn backend_config(&self, backend: BackendKind) -> backend::Config {
         let inference = &self.cell.inference;
-        let config = backend::Config {
+        backend::Config {
             choice: match backend {
                 BackendKind::Auto => backend::Choice::Auto,
                 BackendKind::OnnxRuntime => backend::Choice::OnnxRuntime,
@@ -135,10 +245,58 @@ impl Setup {
             },
             library: inference.library.clone(),
             threads: inference.threads,
+        }
+    }
+}
+
+fn of_this_machine(device: &DeviceSection) -> DeviceSource {
+    DeviceSource {
+        path: device.path.clone(),
+        bus: device.bus.clone(),
+        pixels: device.pixels.map(|form| match form {
+            PixelForm::Mjpeg => Pixels::Mjpeg,
+            PixelForm::Yuyv => Pixels::Yuyv,
+        }),
+        rate_hz: device.rate_hz,
+        controls: device.controls.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::ChunkSection;
+
+    fn said(joining: Option<Joining>, ensemble_m: Option<f64>) -> Option<String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let cell = Cell::load(&root.join("cells/sim.toml"), &Overrides::default()).unwrap();
+        let mut job = cell.job(None).unwrap().clone();
+        job.chunks = ChunkSection {
+            joining,
+            ensemble_m,
+            ..ChunkSection::default()
         };
-        let policy = Policy::load(&self.job.package, arm, &cameras, &config)
-            .map_err(|error| RunError::Configuration(error.to_string()))?;
-        let name = policy.backend().name.to_owned();
-        Ok((policy, name))
+        let mut package = Package::load(job.package().unwrap()).unwrap();
+        assert_eq!(
+            overridden(&package, &job),
+            None,
+            "it was evaluated in no way"
+        );
+        package.ensemble_m = Some(0.01);
+        overridden(&package, &job).map(|finding| finding.what)
+    }
+
+    #[test]
+    fn a_cell_that_overrides_how_a_policy_was_evaluated_is_told_so() {
+        assert_eq!(said(None, None), None);
+        assert_eq!(said(Some(Joining::Ensemble), None), None);
+        assert_eq!(said(None, Some(0.01)), None);
+        let what = said(Some(Joining::Append), None).unwrap();
+        assert!(what.contains("append") && what.contains("0.01"), "{what}");
+        let what = said(Some(Joining::Ensemble), Some(0.2)).unwrap();
+        assert!(
+            what.contains("ensemble_m") && what.contains("0.2"),
+            "{what}"
+        );
     }
 }

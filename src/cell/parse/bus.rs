@@ -1,5 +1,6 @@
 //! The `[bus]` section: which servos, where, how fast, and what of them is relied on.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -7,7 +8,7 @@ use toml::Spanned;
 
 use super::{CellError, Source};
 use crate::arm::Family;
-use crate::cell::{BusSection, TestedServo, WatchdogSection};
+use crate::cell::{BusSection, ShadowSection, TestedServo, WatchdogSection};
 
 /// One unit of a bus watchdog, ms.
 const WATCHDOG_UNIT_MS: f64 = 20.0;
@@ -20,6 +21,15 @@ pub(super) struct RawBus {
     baud: Spanned<u32>,
     shared_replies: Option<Spanned<bool>>,
     watchdog: Option<Spanned<RawWatchdog>>,
+    shadows: Option<Spanned<BTreeMap<String, RawShadow>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawShadow {
+    id: Spanned<u8>,
+    #[serde(default)]
+    mirrored: bool,
 }
 
 #[derive(Deserialize)]
@@ -57,6 +67,9 @@ pub(super) fn bus(
         if let Some(watchdog) = &raw.watchdog {
             return Err(only("watchdog", watchdog.span()));
         }
+        if let Some(shadows) = &raw.shadows {
+            return Err(only("shadows", shadows.span()));
+        }
     }
     Ok(BusSection {
         family: raw.kind,
@@ -64,7 +77,28 @@ pub(super) fn bus(
         baud: *raw.baud.get_ref(),
         shared_replies: raw.shared_replies.is_some_and(Spanned::into_inner),
         watchdog: raw.watchdog.map(|raw| watchdog(source, &raw)).transpose()?,
+        shadows: shadows(source, raw.shadows)?,
     })
+}
+
+fn shadows(
+    source: &Source<'_>,
+    raw: Option<Spanned<BTreeMap<String, RawShadow>>>,
+) -> Result<Vec<ShadowSection>, CellError> {
+    let named = raw.map(Spanned::into_inner).unwrap_or_default().into_iter();
+    let one = |(joint, raw): (String, RawShadow)| {
+        let id = *raw.id.get_ref();
+        if id > 252 {
+            let what = format!("`bus.shadows.{joint}.id` is {id}, it must be 0 to 252");
+            return Err(source.at(raw.id.span(), what));
+        }
+        Ok(ShadowSection {
+            joint,
+            id,
+            mirrored: raw.mirrored,
+        })
+    };
+    named.map(one).collect()
 }
 
 fn watchdog(source: &Source<'_>, raw: &Spanned<RawWatchdog>) -> Result<WatchdogSection, CellError> {
@@ -138,6 +172,23 @@ mod tests {
             firmware: 45,
         };
         assert_eq!(watchdog.tested, [tested]);
+    }
+
+    #[test]
+    fn second_servos_are_read_and_are_no_feetech_servos() {
+        let shadows = "shadows = { shoulder_lift = { id = 7, mirrored = true } }\n";
+        let bus = with(&format!("kind = \"dynamixel\"\n{shadows}")).unwrap();
+        let second = ShadowSection {
+            joint: "shoulder_lift".into(),
+            id: 7,
+            mirrored: true,
+        };
+        assert_eq!(bus.shadows, [second]);
+        let line = with(&format!("kind = \"feetech\"\n{shadows}")).unwrap_err();
+        assert!(line.contains("bus.shadows"), "{line}");
+        let beyond = shadows.replace('7', "253");
+        let line = with(&format!("kind = \"dynamixel\"\n{beyond}")).unwrap_err();
+        assert!(line.contains("0 to 252"), "{line}");
     }
 
     #[test]

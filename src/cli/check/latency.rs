@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::server::Asked;
 use crate::cell::{Cell, Overrides};
 use crate::policy::finding::{Finding, Severity};
 use crate::runner::{Setup, latency};
 
 /// One job's policy, measured.
-pub(super) struct Measured {
+pub(in crate::cli) struct Measured {
     pub(super) job: String,
     backend: String,
     /// Milliseconds.
     p50: f64,
     p99: f64,
     worst: f64,
+    runs: u32,
     deadline: Duration,
 }
 
@@ -24,19 +26,19 @@ impl Measured {
         json!({
             "job": self.job,
             "backend": self.backend,
-            "runs": latency::RUNS,
+            "runs": self.runs,
             "ms": {"p50": self.p50, "p99": self.p99, "max": self.worst},
             "deadline_ms": self.deadline.as_secs_f64() * 1e3,
         })
     }
 
-    pub(super) fn line(&self) -> String {
+    pub(in crate::cli) fn line(&self) -> String {
         format!(
             "job {}: inference on {} p50 {:.1} ms, worst of {} {:.1}, may take {:.0}",
             self.job,
             self.backend,
             self.p50,
-            latency::RUNS,
+            self.runs,
             self.worst,
             self.deadline.as_secs_f64() * 1e3,
         )
@@ -66,11 +68,22 @@ impl Measured {
 }
 
 /// Measures every job of `cell`; what can't be run is a finding.
-pub(super) fn measure(cell: &Cell, findings: &mut Vec<Finding>) -> Vec<Measured> {
+pub(in crate::cli) fn measure(
+    cell: &Cell,
+    servers: &mut [Asked],
+    findings: &mut Vec<Finding>,
+) -> Vec<Measured> {
     let mut all = Vec::new();
     for job in &cell.jobs {
+        let mut server = servers.iter_mut().find(|it| it.job == job.name);
+        if server.as_ref().is_some_and(|server| !server.there) {
+            continue;
+        }
         match one(cell, &job.name) {
-            Ok(measured) => {
+            Ok((measured, says)) => {
+                if let Some(server) = &mut server {
+                    server.says = Some(says);
+                }
                 findings.extend(measured.finding());
                 all.push(measured);
             }
@@ -78,28 +91,36 @@ pub(super) fn measure(cell: &Cell, findings: &mut Vec<Finding>) -> Vec<Measured>
                 severity: Severity::Error,
                 place: format!("jobs.{}", job.name),
                 what,
-                remedy: "export the package again, or install what runs it".into(),
+                remedy: if server.is_some() {
+                    "see what the server logs, and correct the job's `remote`".into()
+                } else {
+                    "export the package again, or install what runs it".into()
+                },
             }),
         }
     }
     all
 }
 
-fn one(cell: &Cell, job: &str) -> Result<Measured, String> {
+/// The measurement, and what runs it in its own words.
+fn one(cell: &Cell, job: &str) -> Result<(Measured, String), String> {
     let setup = Setup::load(&cell.file, Some(job), &Overrides::default());
     let setup = setup.map_err(|error| error.to_string())?;
     let (mut policy, backend) = setup
         .load_policy_with(cell.inference.backend)
         .map_err(|error| error.to_string())?;
+    let says = policy.backend().detail.clone();
     let measured = latency::measure(&mut policy).map_err(|error| error.to_string())?;
-    Ok(Measured {
+    let measured = Measured {
         job: job.to_owned(),
         backend,
         p50: measured.p50 * 1e-3,
         p99: measured.p99 * 1e-3,
         worst: measured.max * 1e-3,
+        runs: latency::runs(&policy),
         deadline: setup.inference_deadline(&policy),
-    })
+    };
+    Ok((measured, says))
 }
 
 #[cfg(test)]
@@ -113,6 +134,7 @@ mod tests {
             p50,
             p99: worst,
             worst,
+            runs: latency::RUNS,
             deadline: Duration::from_millis(300),
         };
         measured.finding().map(|finding| finding.severity)
