@@ -4,7 +4,8 @@
 //! control, bus}`; `guard` sees control, bus and messages; `runner` sees camera, policy and
 //! messages; the two meet only in `messages`. The geometry of `arm` and the paths that `control`
 //! leads the tool along are reckoned by the crate `surehand-kinematics`. Beside the flow,
-//! `approval` holds a cell to what was approved, and `record` writes down what happened.
+//! `approval` holds a cell to what was approved, `record` writes down what happened, `host` looks
+//! at the machine itself, and `commission` makes an arm of servos that came in boxes.
 
 pub mod approval;
 pub mod arm;
@@ -12,8 +13,10 @@ pub mod bus;
 pub mod camera;
 pub mod cell;
 pub mod cli;
+pub mod commission;
 pub mod control;
 pub mod guard;
+pub mod host;
 pub mod messages;
 pub mod policy;
 pub mod realtime;

@@ -109,16 +109,14 @@ pub fn own_files() -> io::Result<()> {
     }
 }
 
-/// Locks all memory, present and future, unless the limit is too small for it: under a small
-/// limit a lock would make later allocations and threads fail.
-fn lock_memory() -> Result<(), String> {
+/// Whether the limit on locked memory is large enough: under a small one a lock would make later
+/// allocations and threads fail.
+fn may_lock_memory() -> Result<(), String> {
     const ENOUGH: u64 = 256 << 20;
     let limit = getrlimit(Resource::Memlock).current;
     // Root may lock beyond the limit; everybody else is held to it.
     if rustix::process::geteuid().is_root() || limit.is_none_or(|limit| limit >= ENOUGH) {
-        mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)
-            .or_else(|_| mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE))
-            .map_err(|error| format!("mlockall: {error}"))
+        Ok(())
     } else {
         Err(format!(
             "RLIMIT_MEMLOCK is {} KiB, {} KiB are needed",
@@ -126,6 +124,14 @@ fn lock_memory() -> Result<(), String> {
             ENOUGH >> 10
         ))
     }
+}
+
+/// Locks all memory, present and future, where the limit allows it.
+fn lock_memory() -> Result<(), String> {
+    may_lock_memory()?;
+    mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)
+        .or_else(|_| mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE))
+        .map_err(|error| format!("mlockall: {error}"))
 }
 
 /// As [`set_fifo`], with the limit that stands in the way when it is refused.
@@ -170,6 +176,22 @@ pub fn request(wanted: &Wanted) -> Grants {
         cpu: wanted.cpu.map(pin),
         fifo: take_priority(wanted.priority),
     }
+}
+
+/// What would be granted: asked for a thread that ends at once, and no memory stays locked.
+#[must_use]
+pub fn probe(wanted: Wanted) -> Grants {
+    let refused = |what: &str| format!("{what}: no thread could be started to ask");
+    let asked = std::thread::spawn(move || Grants {
+        locked: may_lock_memory(),
+        cpu: wanted.cpu.map(pin),
+        fifo: take_priority(wanted.priority),
+    });
+    asked.join().unwrap_or_else(|_| Grants {
+        locked: may_lock_memory(),
+        cpu: wanted.cpu.map(|_| Err(refused("processor"))),
+        fifo: Err(refused("SCHED_FIFO")),
+    })
 }
 
 /// Now, on the clock everything is stamped with.

@@ -200,10 +200,14 @@ impl Joint {
         let after = believed.map(|measured| measured.position.0);
         let Some((before, since)) = self.believed else {
             if self.unsure {
-                // Once it can be seen again, that is where it is; how often a jump was read by then
-                // can't be known.
+                // Once it can be seen again, that is where it is. Where it was just read, the jump is
+                // believed; elsewhere it can't be known how often one was read by then.
                 self.believed = after.map(|after| (after, now));
-                self.strange = u32::from(config.monitors.misses);
+                self.strange = if after == read {
+                    0
+                } else {
+                    u32::from(config.monitors.misses)
+                };
                 self.unsure = after.is_none();
                 return Ok(false);
             }

@@ -306,7 +306,9 @@ impl Motion {
                 ),
             );
         }
-        let patience = self.law.stopping_secs() / self.period + 2.0;
+        // A goal that was being sped up takes that back first.
+        let turning = self.law.acceleration / self.law.jerk;
+        let patience = (turning + self.law.stopping_secs()) / self.period + 2.0;
         if f64::from(self.coasting) > patience && moved.abs() > STANDS {
             return broken(
                 "without a plan the goal stands within its stopping time",

@@ -57,6 +57,11 @@ fn what_was_mended_stays_so() {
         // While the push was taken off a blocked joint, another moved that was told to stand.
         7_134_872_874_329_788_157,
         3_491_620_560_151_237_225,
+        // The observer forbade a reset for a jump that the core had come to believe before all
+        // joints of a new guard were read.
+        18_230_886_431_743_410,
+        // The observer gave a goal that was being sped up no time to take that back.
+        12_391_805_224_566_539_790,
     ];
     for seed in seeds {
         if let Err(violation) = scenario::run(seed, &mut |_| {}) {

@@ -13,13 +13,17 @@ use crate::policy::package;
 
 /// What of a cell file says on which wires the arm is and where files are, but not what they hold
 /// nor how the arm moves. `*` is any name.
-const WIRES: [&[&str]; 7] = [
+const WIRES: [&[&str]; 11] = [
     &["name"],
     &["arm", "urdf"],
     &["arm", "calibration"],
     &["bus", "port"],
     &["cameras", "*", "url"],
+    &["cameras", "*", "login"],
+    &["cameras", "*", "device"],
+    &["cameras", "*", "bus"],
     &["jobs", "*", "package"],
+    &["jobs", "*", "remote", "api_key_file"],
     &["inference", "library"],
 ];
 
@@ -72,8 +76,12 @@ impl Identity {
         add("arm.urdf".into(), cell.arm.urdf.clone())?;
         add("arm.calibration".into(), cell.arm.calibration.clone())?;
         for job in jobs {
-            let held = package::files(&job.package).map_err(|error| IdentityError {
-                path: job.package.clone(),
+            // What a server runs can't be hashed; that it is asked, and how, is in the cell file.
+            let Some(folder) = job.package() else {
+                continue;
+            };
+            let held = package::files(folder).map_err(|error| IdentityError {
+                path: folder.to_owned(),
                 why: error.to_string(),
             })?;
             for (name, path) in held {

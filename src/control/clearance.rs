@@ -77,6 +77,16 @@ impl Clearance {
         }
     }
 
+    /// What the cell says of the space.
+    pub(crate) fn space(&self) -> &Space {
+        &self.space
+    }
+
+    /// Links that are watched against each other, by the chain's joint that each begins at.
+    pub(crate) fn pairs(&self) -> &[(u8, u8)] {
+        &self.pairs
+    }
+
     /// How far from the axis of each of the arm's joints any link can be, metres.
     #[must_use]
     pub fn levers(&self) -> &JointVec<f64> {

@@ -370,6 +370,10 @@ impl Core {
                 self.latch(Event::Trip, Cause::Unreachable { error });
                 None
             }
+            Sample::NoClearance => {
+                self.latch(Event::Trip, Cause::NoClearance);
+                None
+            }
             Sample::FellBehind { lag_ms } => {
                 self.latch(Event::Trip, Cause::FellBehind { lag_ms });
                 None

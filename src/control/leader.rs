@@ -10,11 +10,19 @@ use surehand_kinematics::{Chain, Frame, Limits, Model, Options, Solver, Task};
 
 use crate::arm::ArmModel;
 use crate::arm::geometry::{ArmChain, array, of_any_size, of_same_size, whatever_size};
+use crate::control::clearance::Clearance;
+use crate::control::plan::CATCH_UP;
 use crate::units::JointVec;
+
+mod surroundings;
+
+use surroundings::surroundings;
 
 /// The share of each joint's acceleration that is planned with: the limiter, which limits the
 /// jerk as well, closes up with the rest.
 const ACCELERATION: f64 = 0.8;
+/// With less than this left of a distance the arm is at its margin, metres.
+const AT_MARGIN: f64 = 0.003;
 /// Newton's steps to a place: each begins at the one before, and so needs few.
 const STEPS: u32 = 40;
 
@@ -43,9 +51,10 @@ pub(crate) struct Lead {
 }
 
 impl Leader {
-    /// For `model` and ticks of `period` seconds; `None` when limits or period are none.
+    /// For `model` and ticks of `period` seconds, among what is in `clearance`; `None` when limits or
+    /// period are none.
     #[must_use]
-    pub(crate) fn new(model: &ArmModel, period: f64) -> Option<Leader> {
+    pub(crate) fn new(model: &ArmModel, period: f64, clearance: &Clearance) -> Option<Leader> {
         let limits = model.chain_limits();
         let of = |number: fn(&crate::arm::JointLimits) -> f64| -> JointVec<f64> {
             limits.iter().map(number).collect()
@@ -60,7 +69,7 @@ impl Leader {
         let takes_any_pose =
             whatever_size!(ArmChain, model.chain(), chain => kinematics.takes_any_pose(chain))?;
         let follower = of_same_size!(ArmChain, model.chain(), AnyFollower, chain => {
-            Box::new(kinematics.follower(chain)?)
+            Box::new(kinematics.follower(chain, clearance)?)
         });
         Some(Leader {
             follower,
@@ -123,6 +132,24 @@ impl Leader {
         })
     }
 
+    /// Whether the arm is led no farther as it would come too near to something.
+    #[must_use]
+    pub(crate) fn is_hemmed(&self) -> bool {
+        let left = whatever_size!(AnyFollower, &self.follower, follower => {
+            follower.left(&follower.positions(), AT_MARGIN)
+        });
+        left.is_some_and(|left| left < AT_MARGIN)
+    }
+
+    /// The least room at `angles` as the limiter sees it, metres, or 7 mm where it is more.
+    #[cfg(test)]
+    pub(crate) fn room(&self, angles: &JointVec<f64>) -> Option<f64> {
+        let left = whatever_size!(AnyFollower, &self.follower, follower => {
+            follower.left(&array(angles), 0.004)
+        });
+        left.map(|left| left + surroundings::MORE)
+    }
+
     /// How far along the path the arm is led, seconds.
     #[must_use]
     pub(crate) fn along(&self) -> f64 {
@@ -161,10 +188,21 @@ impl Made {
         }
     }
 
-    fn follower<const N: usize>(&self, chain: &Chain<N>) -> Option<Follower<N>> {
+    fn follower<const N: usize>(
+        &self,
+        chain: &Chain<N>,
+        clearance: &Clearance,
+    ) -> Option<Follower<N>> {
         let model = self.model(chain);
         let start = model.limits.clamp(&[0.0; N]);
-        Follower::new(&model, array(&self.acceleration), self.period, start).ok()
+        let acceleration = array(&self.acceleration);
+        let mut follower = Follower::new(&model, acceleration, self.period, start).ok()?;
+        follower.set_hurry(CATCH_UP);
+        if !clearance.is_open() {
+            let (around, margin) = surroundings(&model, clearance)?;
+            follower.set_clearance(around, margin).ok()?;
+        }
+        Some(follower)
     }
 
     /// By the Jacobian's structure.

@@ -7,7 +7,8 @@
 //!
 //! **Tool plans** are paths: the arm keeps to them, and where its joints can't keep the speed it
 //! goes more slowly, so that its place on the path falls behind the plan's time. That lag is
-//! measured, bounded by the rules, and gone with the next plan, which is joined where it is due.
+//! measured, bounded by the rules, caught up where the joints can go faster than the plan, and gone
+//! with the next plan, which is joined where it is due.
 //! So a plan ends when its last waypoint is due, wherever the arm has got to by then. The path
 //! also waits for a command that the limiter holds back, so that the tool does not cut a corner
 //! to catch up. Waypoints at the edge of reach that the rules let pass though they can't be met
@@ -49,6 +50,10 @@ const SLOPE_SECS: f64 = 0.01;
 const FIRST_LOOKS: u32 = 16;
 const BRIDGE_LOOKS: u32 = 2;
 const LOOKS: u32 = 5;
+/// The more the arm is behind a path the faster it goes along it: at most so many times as fast as the
+/// plan says, and as if to be level in this time, seconds.
+pub(crate) const CATCH_UP: f64 = 1.25;
+const CATCH_UP_SECS: f64 = 0.5;
 /// The path goes on at its full speed while no joint's command is farther from it than the first,
 /// and waits where one is as far as the second, radians.
 const WAITS: (f64, f64) = (0.003, 0.015);
@@ -67,6 +72,8 @@ pub(crate) enum Sample {
         /// Remaining distance, metres.
         error: f64,
     },
+    /// The plan leads too near to something.
+    NoClearance,
     /// The arm is too far behind.
     FellBehind {
         /// Milliseconds.
@@ -110,7 +117,7 @@ impl PlanFollower {
         Some(PlanFollower {
             rules: config.plans,
             period,
-            leader: Leader::new(&config.model, period)?,
+            leader: Leader::new(&config.model, period, &config.clearance)?,
             plan: None,
             back: false,
             bridge: None,
@@ -237,15 +244,27 @@ impl PlanFollower {
             self.leader.join(&angles, &velocities);
         }
         (1..LOOKS).for_each(|_| self.leader.survey(&path));
-        let lead = (self.leader).follow(&path, pace(self.led.as_ref(), &present));
+        let due = now.secs_from(plan.start);
+        let late = (due - self.leader.along()).max(0.0);
+        let pace = pace(self.led.as_ref(), &present);
+        // What the limiter holds back is not hurried.
+        let hurry = if pace < 1.0 {
+            1.0
+        } else {
+            (1.0 + late / CATCH_UP_SECS).min(CATCH_UP)
+        };
+        let lead = self.leader.follow(&path, hurry * pace);
         let secs = self.leader.along();
-        let lag = (now.secs_from(plan.start) - secs).max(0.0);
+        let lag = (due - secs).max(0.0);
         if lag > self.lag.now.unwrap_or(self.period) + 0.01 * self.period {
             self.lag.slowed = self.lag.slowed.saturating_add(1);
         }
         self.lag.now = Some(lag);
         self.lag.most = self.lag.most.max(lag);
         if lag > self.rules.max_lag.as_secs_f64() {
+            if lead.course == Course::Blocked && self.leader.is_hemmed() {
+                return Sample::NoClearance;
+            }
             if lead.course == Course::Blocked {
                 let tool = model.chain().tool(&model.chain_of(&present)).translation;
                 let due = path.pose(&curve::at(plan, now)).translation;

@@ -1,5 +1,7 @@
 //! What the tests of this folder share.
 
+pub(crate) mod arms;
+
 use std::time::Duration;
 
 use crate::arm::{ArmModel, ArmSpec, JointSpec};
@@ -46,7 +48,7 @@ pub(crate) fn joints<const N: usize>(angles: [f64; N]) -> JointVec<Rad> {
 /// Ticks of the rig, nanoseconds.
 pub(crate) const PERIOD_NS: u64 = 5_000_000;
 
-/// A core with an arm of six lagging servos, in virtual time. Holds every tick to the
+/// A core with an arm of lagging servos, in virtual time. Holds every tick to the
 /// invariants.
 pub(crate) struct Rig {
     pub(crate) core: Core,
@@ -86,11 +88,12 @@ impl Rig {
     ) -> Rig {
         let mut config = CoreConfig::new(so101(), Duration::from_nanos(PERIOD_NS));
         change(&mut config);
+        let velocities = JointVec::repeat(0.0, config.model.len());
         Rig {
             core: Core::new(config, cause, torque).unwrap(),
             now: MonoTime(1_000_000_000),
             positions: [0.1, -0.4, 0.5, 1.2, 1.5, 0.2].into_iter().collect(),
-            velocities: JointVec::repeat(0.0, 6),
+            velocities,
             goals: None,
             blocked: None,
             link: None,

@@ -10,7 +10,6 @@ use std::time::Duration;
 use super::audit::{Audit, Finding};
 use super::watchdogs::Watchdogs;
 use super::{Boot, GuardError, settings};
-use crate::arm::Family;
 use crate::bus::map::map;
 use crate::bus::register::Torque as WireTorque;
 use crate::bus::{Bus, HeldGoal, Port, Ready, ServoSettings, Timeouts, TorqueError, TorqueFault};
@@ -93,6 +92,7 @@ impl ArmPort {
         if cell.bus.shared_replies {
             bus.share_replies();
         }
+        let seconds = bus.seconds();
         let torque = match bus.torque() {
             WireTorque::On => Torque::On,
             WireTorque::Off => Torque::Off,
@@ -107,7 +107,8 @@ impl ArmPort {
             ease_writes: 0,
             health_turn: 0,
             read_ns: (period_ns as f64 * READ_SHARE) as u64,
-            question_ns: question(cell.bus.family, cell.bus.baud),
+            // Both servos of a joint are asked together.
+            question_ns: question(cell, if seconds > 0 { 2 } else { 1 }),
             period_ns,
         };
         Ok((port, torque))
@@ -271,8 +272,9 @@ impl ArmPort {
     }
 }
 
-/// Nanoseconds that asking one servo takes at most, at `baud`.
-fn question(family: Family, baud: u32) -> u64 {
-    let timeouts = Timeouts::new(family, baud, ANSWER);
-    realtime::nanos(timeouts.sync_read(1, map(family).control))
+/// Nanoseconds that asking so many servos takes at most.
+fn question(cell: &Cell, servos: usize) -> u64 {
+    let family = cell.bus.family;
+    let timeouts = Timeouts::new(family, cell.bus.baud, ANSWER);
+    realtime::nanos(timeouts.sync_read(servos, map(family).control))
 }

@@ -26,6 +26,8 @@ pub struct Labels {
     pub cameras: Vec<String>,
     /// Of the safety inputs.
     pub inputs: Vec<String>,
+    /// What runs the policy, where that is not in this machine.
+    pub backend: String,
 }
 
 impl Labels {
@@ -37,6 +39,7 @@ impl Labels {
             joints: &joints,
             cameras: &cameras,
             inputs: &inputs,
+            backend: &self.backend,
         })
     }
 

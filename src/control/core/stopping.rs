@@ -129,21 +129,22 @@ impl Core {
         }
     }
 
-    /// Whether this stop, now that the arm stands, goes on to the park pose.
-    pub(super) fn parks_after_stop(&self) -> bool {
-        let Some(parking) = &self.config.parking else {
-            return false;
-        };
-        let wanted = match self.cause {
-            Some(Cause::Shutdown | Cause::Signal) => parking.at_exit,
-            Some(Cause::Overheat { .. }) => parking.when_hot,
+    /// Whether this stop is one after which the arm is to be put away.
+    fn park_wanted(&self) -> bool {
+        let after = self.config.parking.as_ref().map(|it| match self.cause {
+            Some(Cause::Shutdown | Cause::Signal) => it.at_exit,
+            Some(Cause::Overheat { .. }) => it.when_hot,
             _ => AfterStop::Hold,
-        };
+        });
+        after == Some(AfterStop::Park) && self.torque == Torque::On && !self.was_put_away
+    }
+
+    /// Whether this stop, now that the arm stands, goes on to the park pose.
+    fn parks_after_stop(&self) -> bool {
         let hot = |cause: &Cause| matches!(cause, Cause::Overheat { .. });
         let expected = self.cause.as_ref().is_some_and(hot);
         let nothing_else = (self.found.as_ref()).is_none_or(|found| expected && hot(found));
-        let able = self.torque == Torque::On && nothing_else && self.monitor.movable();
-        wanted == AfterStop::Park && able && !self.was_put_away
+        self.park_wanted() && nothing_else && self.monitor.movable()
     }
 
     /// A plan that leads into something, and does not lead away again, is a stop.
@@ -170,7 +171,9 @@ impl Core {
         }
         let since = *self.at_rest_since.get_or_insert(now);
         let waited = now.secs_from(since) >= self.config.monitors.settle.as_secs_f64();
-        if (waited || self.monitor.standing())
+        // One reply lost in this very tick must not keep an arm from being put away.
+        let ready = self.monitor.standing() && (!self.park_wanted() || self.parks_after_stop());
+        if (waited || ready)
             && let Ok(after) = mode::next(self.mode, Event::AtRest, self.torque)
             && self.mode != after
         {

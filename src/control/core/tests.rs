@@ -7,6 +7,8 @@ use crate::control::{
 use crate::messages::{Cause, Mode, Refusal, Request, ToolSetpoint, Waypoints};
 use crate::units::{Celsius, JointVec, MonoTime, Rad, Volts};
 
+mod arms;
+mod clearance;
 mod inputs;
 mod ladder;
 mod modes;

@@ -159,10 +159,11 @@ mod tests {
             power_up: Duration::from_millis(20),
         };
         let level = || std::fs::read_to_string(&path).unwrap_or_default();
-        let changes = || {
+        // Counted until there are `enough`, or for `ms`.
+        let changes = |enough: u32, ms: u64| {
             let (mut last, mut count) = (level(), 0);
             let began = realtime::now();
-            while realtime::now().since(began) < 100_000_000 {
+            while count < enough && realtime::now().since(began) < ms * 1_000_000 {
                 let now = level();
                 count += u32::from(now != last);
                 last = now;
@@ -171,9 +172,9 @@ mod tests {
         };
         let start = || Pumping::start(&section, 1, Duration::from_millis(5), Boot::Fresh).unwrap();
         let pumping = start();
-        assert!(changes() > 5);
+        assert_eq!(changes(6, 10_000), 6);
         drop(pumping);
-        assert_eq!(changes(), 0);
+        assert_eq!(changes(1, 100), 0);
         let pumping = start();
         let mut pump = pumping.hand_over().unwrap();
         let before = level();

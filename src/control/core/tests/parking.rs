@@ -102,6 +102,29 @@ fn parking_is_refused_without_a_pose_out_of_a_latch_and_to_a_limp_arm() {
 }
 
 #[test]
+fn a_reply_lost_as_the_arm_comes_to_stand_delays_its_parking_and_no_more() {
+    // Without the loss it takes as long to stand.
+    let ticks = {
+        let mut rig = moving();
+        rig.tick_with(|inputs| inputs.signals.told_to_end = true);
+        (1..).find(|_| rig.tick().mode == Mode::Parking).unwrap()
+    };
+    for lost in [1, 20] {
+        let mut rig = moving();
+        rig.tick_with(|inputs| inputs.signals.told_to_end = true);
+        for tick in 1..ticks + lost {
+            let step = if tick < ticks {
+                rig.tick()
+            } else {
+                rig.tick_with(|inputs| lose(inputs, 2, ReadFault::Timeout))
+            };
+            assert_eq!(step.mode, Mode::Stopping, "tick {tick} of {ticks}");
+        }
+        assert_eq!(rig.tick().mode, Mode::Parking, "{lost} lost");
+    }
+}
+
+#[test]
 fn the_end_of_a_run_parks_the_arm_before_the_guard_may_end() {
     for by_signal in [true, false] {
         let mut rig = moving();
