@@ -5,12 +5,21 @@
 mod common;
 
 use std::process::Command;
+use std::sync::MutexGuard;
 use std::time::Duration;
 
 use common::{Controller, Events, send_signal, surehand};
 use rustix::process::Signal;
 
-fn demo(args: &[&str]) -> (Controller, serde_json::Value) {
+/// A demo under way, alone on the machine.
+struct Demo {
+    controller: Controller,
+    ready: serde_json::Value,
+    _turn: MutexGuard<'static, ()>,
+}
+
+fn demo(args: &[&str]) -> Demo {
+    let turn = common::turn();
     let socket = std::env::temp_dir().join(format!(
         "surehand-demo-{}-{}.sock",
         std::process::id(),
@@ -23,12 +32,17 @@ fn demo(args: &[&str]) -> (Controller, serde_json::Value) {
         .args(args);
     let controller = Controller::ready(Events::start(&mut command));
     let ready = controller.events.seen.last().cloned().unwrap();
-    (controller, ready)
+    Demo {
+        controller,
+        ready,
+        _turn: turn,
+    }
 }
 
 #[test]
 fn ctrl_c_ends_the_demo_in_order_and_leaves_nothing_behind() {
-    let (mut controller, ready) = demo(&["--episodes", "3"]);
+    let mut demo = demo(&["--episodes", "3"]);
+    let (controller, ready) = (&mut demo.controller, &demo.ready);
     controller.events.wait_mode("running");
     std::thread::sleep(Duration::from_millis(1500));
     assert!(send_signal(controller.runner_pid, Signal::INT));
@@ -52,7 +66,8 @@ fn the_job_is_done_with_dynamixel_servos_as_well() {
     let folder = ["--runs", runs.path().to_str().unwrap()];
     let cell = ["--cell", cell.to_str().unwrap()];
     let episodes = ["--episodes", "2"];
-    let (mut controller, _) = demo(&[cell, episodes, folder].concat());
+    let mut demo = demo(&[cell, episodes, folder].concat());
+    let controller = &mut demo.controller;
     let done = (controller.events).wait("done", |event| event["event"] == "done");
     assert_eq!(done["episodes"], 2, "{:?}", controller.events.seen);
     assert_eq!(done["succeeded"], 2, "{:?}", controller.events.seen);

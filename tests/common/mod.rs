@@ -14,7 +14,7 @@ pub mod motion;
 pub mod operator;
 pub mod threads;
 
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -42,8 +42,20 @@ pub fn root() -> &'static Path {
 /// # Panics
 /// When that takes two minutes, with what is still there.
 pub fn output(command: &mut Command) -> Output {
+    to_its_end(command.stdin(Stdio::null()))
+}
+
+/// As [`output`], with `answers` to what it asks.
+pub fn answered(command: &mut Command, answers: &str) -> Output {
+    let mut file = tempfile::tempfile().expect("a file for the answers");
+    file.write_all(answers.as_bytes())
+        .and_then(|()| file.rewind())
+        .expect("the answers are written");
+    to_its_end(command.stdin(file))
+}
+
+fn to_its_end(command: &mut Command) -> Output {
     let child = command
-        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -63,6 +75,11 @@ pub fn output(command: &mut Command) -> Output {
 
 /// Cells share the machine's few cores: one at a time.
 static ONE_CELL: Mutex<()> = Mutex::new(());
+
+/// Waits for the others' cells to be gone, and holds further ones off while it lives.
+pub fn turn() -> MutexGuard<'static, ()> {
+    ONE_CELL.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The simulated arm in a process of its own.
 pub struct Sim {
@@ -89,15 +106,35 @@ impl Sim {
     }
 
     pub fn with(seed: u64, servos: Servos) -> Sim {
-        let turn = ONE_CELL.lock().unwrap_or_else(PoisonError::into_inner);
+        Sim::with_options(seed, servos, &[])
+    }
+
+    /// Servos out of their boxes.
+    pub fn fresh(seed: u64, servos: Servos) -> Sim {
+        Sim::with_options(seed, servos, &["--fresh"])
+    }
+
+    /// The scene in this file of `sim/scenes`, with the servos that it has: all Dynamixel's.
+    pub fn scene(seed: u64, scene: &str) -> Sim {
+        let scene = root().join("sim/scenes").join(scene);
+        let scene = scene.to_str().expect("a path is text");
+        Sim::launch(seed, Servos::Dynamixel, &[scene])
+    }
+
+    fn with_options(seed: u64, servos: Servos, options: &[&str]) -> Sim {
         let others: &[&str] = match servos {
             Servos::Feetech => &[],
             Servos::Dynamixel => &["--servos", "XL430-W250"],
         };
+        Sim::launch(seed, servos, &[others, options].concat())
+    }
+
+    fn launch(seed: u64, servos: Servos, options: &[&str]) -> Sim {
+        let turn = turn();
         let mut process = Events::start(
             surehand()
                 .args(["sim", "--seed", &seed.to_string()])
-                .args(others),
+                .args(options),
         );
         let ready = process.wait("ready", |e| e["event"] == "ready");
         Sim {
