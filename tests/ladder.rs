@@ -25,7 +25,7 @@ fn alarms(status: &Value) -> String {
 fn a_stop_is_confirmed_by_every_servo_and_one_that_is_silent_is_named() {
     let sim = Sim::start(80);
     let folder = tempfile::tempdir().unwrap();
-    let controller = moving(&sim, folder.path(), 1, false);
+    let controller = moving(&sim, folder.path(), 1);
     assert_eq!(controller.verb("estop"), 0);
     stopped(&controller);
     let confirmed = |s: &Value| s["stop"]["not_confirmed"] == json!([]);
@@ -42,7 +42,7 @@ fn a_stop_is_confirmed_by_every_servo_and_one_that_is_silent_is_named() {
 fn a_blocked_joint_is_pushed_no_more_and_has_its_torque_lowered_until_a_reset() {
     let sim = Sim::start(81);
     let folder = tempfile::tempdir().unwrap();
-    let controller = moving(&sim, folder.path(), 2, false);
+    let controller = moving(&sim, folder.path(), 2);
     sim.fault(&json!({"fault": "stall", "id": 1}));
     let status = stopped(&controller);
     let cause = status["cause"].as_str().unwrap();
@@ -85,7 +85,7 @@ fn torque_limits(sim: &Sim, id: u8) -> Vec<u16> {
 fn a_joint_that_drives_on_costs_the_arm_its_torque() {
     let sim = Sim::start(82);
     let folder = tempfile::tempdir().unwrap();
-    let controller = moving(&sim, folder.path(), 3, false);
+    let controller = moving(&sim, folder.path(), 3);
     sim.fault(&json!({"fault": "runaway", "id": 5}));
     let status = controller.wait_status("let go", |s| s["stop"]["rung"] == "let_go");
     assert_eq!(status["mode"], "stopped");
@@ -101,7 +101,7 @@ fn a_joint_that_drives_on_costs_the_arm_its_torque() {
 fn a_hot_servo_is_an_alarm_and_less_speed_before_it_is_a_stop() {
     let sim = Sim::start(83);
     let folder = tempfile::tempdir().unwrap();
-    let controller = moving(&sim, folder.path(), 4, false);
+    let controller = moving(&sim, folder.path(), 4);
     sim.fault(&json!({"fault": "overheat", "id": 3, "celsius": 60.0}));
     let status = controller.wait_status("eased", |s| s["ease"].as_f64() < Some(0.7));
     assert!(
@@ -119,7 +119,7 @@ fn a_hot_servo_is_an_alarm_and_less_speed_before_it_is_a_stop() {
 fn one_lost_answer_of_the_last_servo_leaves_time_for_every_question_after() {
     let sim = Sim::start(84);
     let folder = tempfile::tempdir().unwrap();
-    let controller = moving(&sim, folder.path(), 5, false);
+    let controller = moving(&sim, folder.path(), 5);
     sim.fault(&json!({"fault": "delay_reply", "id": 6, "ms": 4, "count": 1}));
     std::thread::sleep(Duration::from_millis(800));
     let timeouts = || {

@@ -33,7 +33,7 @@ fn a_killed_runner_stops_the_arm() {
     let folder = tempfile::tempdir().unwrap();
     let mut reactions = Vec::new();
     for index in 0..10 {
-        let controller = moving(&sim, folder.path(), index, false);
+        let controller = moving(&sim, folder.path(), index);
         let since = now_ns() - 400_000_000;
         let killed = now_ns();
         assert!(send_signal(controller.runner_pid, Signal::KILL));
@@ -53,7 +53,7 @@ fn a_frozen_runner_stops_the_arm_and_moves_nothing_when_it_wakes() {
     let folder = tempfile::tempdir().unwrap();
     let mut reactions = Vec::new();
     for index in 0..6 {
-        let controller = moving(&sim, folder.path(), index, false);
+        let controller = moving(&sim, folder.path(), index);
         let since = now_ns() - 400_000_000;
         let frozen = now_ns();
         assert!(send_signal(controller.runner_pid, Signal::STOP));
@@ -78,7 +78,7 @@ fn a_killed_guard_leaves_a_safe_goal_and_is_replaced_latched() {
     let folder = tempfile::tempdir().unwrap();
     let mut gaps = Vec::new();
     for index in 0..6 {
-        let mut controller = moving(&sim, folder.path(), index, false);
+        let mut controller = moving(&sim, folder.path(), index);
         let old = controller.guard_pid;
         let before = sim.positions();
         let killed = now_ns();
@@ -110,7 +110,7 @@ fn a_killed_guard_leaves_a_safe_goal_and_is_replaced_latched() {
 fn a_frozen_guard_is_killed_and_replaced() {
     let sim = Sim::start(4);
     let folder = tempfile::tempdir().unwrap();
-    let mut controller = moving(&sim, folder.path(), 1, false);
+    let mut controller = moving(&sim, folder.path(), 1);
     let old = controller.guard_pid;
     assert!(send_signal(old, Signal::STOP));
     let replaced = controller
@@ -131,7 +131,7 @@ fn signals_and_estop_stop_the_arm_with_torque_on() {
         .into_iter()
         .enumerate()
     {
-        let mut controller = moving(&sim, folder.path(), index as u64, false);
+        let mut controller = moving(&sim, folder.path(), index as u64);
         let since = now_ns() - 400_000_000;
         let told = now_ns();
         assert!(send_signal(controller.runner_pid, signal));
@@ -146,7 +146,7 @@ fn signals_and_estop_stop_the_arm_with_torque_on() {
         let joints = state["joints"].as_array().unwrap();
         assert!(joints.iter().all(|joint| joint["torque_enabled"] == true));
     }
-    let controller = moving(&sim, folder.path(), 5, false);
+    let controller = moving(&sim, folder.path(), 5);
     let since = now_ns() - 400_000_000;
     let asked = now_ns();
     assert_eq!(controller.verb("estop"), 0);
@@ -171,7 +171,7 @@ fn signals_and_estop_stop_the_arm_with_torque_on() {
 fn shutdown_ends_a_running_controller_and_nothing_comes_back() {
     let sim = Sim::start(6);
     let folder = tempfile::tempdir().unwrap();
-    let mut controller = moving(&sim, folder.path(), 2, false);
+    let mut controller = moving(&sim, folder.path(), 2);
     assert_eq!(controller.verb("shutdown"), 0);
     let exit = controller.events.wait_exit(Duration::from_secs(10));
     assert_eq!(exit.code(), Some(1), "an operator ended it");

@@ -1,6 +1,6 @@
 //! An arm in motion, and how soon a goal on its wire slows down.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -23,11 +23,42 @@ fn phase_ms(index: u64) -> u64 {
     600 + index.wrapping_mul(2_654_435_761) % 250
 }
 
+/// For how long the arm of a cell is held up without stopping for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// As a real arm's: a busy machine stops it now and then.
+    Real,
+    /// Shorter than a guard is frozen before it is replaced.
+    Short,
+    /// As long as a cell may say.
+    Long,
+}
+
+impl Patience {
+    /// How long a guard that is stopped stops the arm and is not replaced.
+    pub const STALL: Duration = Duration::from_millis(150);
+
+    /// The cell `quick.toml` for `sim` with this patience.
+    pub fn cell(self, sim: &Sim, folder: &Path) -> PathBuf {
+        let cell = sim.cell("quick.toml", folder);
+        let told = match self {
+            Patience::Long => return cell,
+            Patience::Short => "hold_up_ms = 100\n",
+            Patience::Real => "",
+        };
+        let text = std::fs::read_to_string(&cell).unwrap();
+        assert!(text.contains(LONG), "{text}");
+        std::fs::write(&cell, text.replace(LONG, told)).unwrap();
+        cell
+    }
+}
+
+/// What the cell says itself.
+const LONG: &str = "hold_up_ms = 150\n";
+
 /// A controller whose pan joint has been moving at a steady speed for a while.
-///
-/// A strict cell stops for the hold-ups that a real arm's does, which a busy machine may cause.
-pub fn moving(sim: &Sim, folder: &Path, index: u64, strict: bool) -> Controller {
-    moving_in(sim, folder, index, strict, &[])
+pub fn moving(sim: &Sim, folder: &Path, index: u64) -> Controller {
+    moving_in(sim, folder, index, Patience::Long, &[])
 }
 
 /// As [`moving`], with variables in the controller's environment.
@@ -35,14 +66,10 @@ pub fn moving_in(
     sim: &Sim,
     folder: &Path,
     index: u64,
-    strict: bool,
+    patience: Patience,
     environment: &[(&str, &str)],
 ) -> Controller {
-    let cell = sim.cell("quick.toml", folder);
-    if strict {
-        let text = std::fs::read_to_string(&cell).unwrap();
-        std::fs::write(&cell, text.replace("hold_up_ms = 150\n", "")).unwrap();
-    }
+    let cell = patience.cell(sim, folder);
     let job = if sim.positions()[0] > 0.0 {
         "right"
     } else {

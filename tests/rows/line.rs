@@ -24,7 +24,7 @@ fn assert_right_values(sim: &Sim, status: &Value) {
 fn a_flood_of_noise_gives_right_values_or_a_stop() {
     let sim = Sim::start(61);
     let folder = tempfile::tempdir().unwrap();
-    let controller = moving(&sim, folder.path(), 4, false);
+    let controller = moving(&sim, folder.path(), 4);
     let since = now_ns();
     sim.fault(&json!({"fault": "noise", "rate": 0.5}));
     std::thread::sleep(Duration::from_millis(1500));
@@ -40,7 +40,7 @@ fn a_flood_of_noise_gives_right_values_or_a_stop() {
 fn dropped_replies_give_right_values_or_a_stop() {
     let sim = Sim::start(63);
     let folder = tempfile::tempdir().unwrap();
-    let controller = moving(&sim, folder.path(), 4, false);
+    let controller = moving(&sim, folder.path(), 4);
     let since = now_ns();
     sim.fault(&json!({"fault": "drop", "rate": 0.2}));
     std::thread::sleep(Duration::from_millis(1500));
@@ -61,7 +61,7 @@ fn dropped_replies_give_right_values_or_a_stop() {
 fn a_second_controller_is_told_that_the_port_is_taken() {
     let sim = Sim::start(62);
     let folder = tempfile::tempdir().unwrap();
-    let first = moving(&sim, folder.path(), 5, false);
+    let first = moving(&sim, folder.path(), 5);
     let (code, said) = refused(&sim, folder.path());
     assert_eq!(code, Some(3));
     assert!(said.contains("in use"), "{said}");
@@ -114,7 +114,7 @@ fn an_echoing_adapter_makes_no_difference() {
     let sim = Sim::start(65);
     let folder = tempfile::tempdir().unwrap();
     sim.fault(&json!({"fault": "echo", "on": true}));
-    let controller = moving(&sim, folder.path(), 6, false);
+    let controller = moving(&sim, folder.path(), 6);
     let status = controller.status();
     assert_eq!(status["mode"], "running", "{status}");
     assert_eq!(controller.verb("pause"), 0);
@@ -126,7 +126,7 @@ fn an_echoing_adapter_makes_no_difference() {
 fn a_line_that_takes_no_bytes_is_a_stop_and_comes_back_in_step() {
     let sim = Sim::start(66);
     let folder = tempfile::tempdir().unwrap();
-    let controller = moving(&sim, folder.path(), 7, true);
+    let controller = moving(&sim, folder.path(), 7);
     // The far end stands still: after a while the port takes nothing more.
     assert!(send_signal(sim.pid(), Signal::STOP));
     std::thread::sleep(Duration::from_millis(2500));
@@ -162,7 +162,7 @@ fn nothing_but_torque_goals_and_the_fence_is_ever_written() {
     let sim = Sim::start(67);
     let folder = tempfile::tempdir().unwrap();
     let since = now_ns();
-    let controller = moving(&sim, folder.path(), 8, false);
+    let controller = moving(&sim, folder.path(), 8);
     // A reboot is where a write of settings would be most tempting.
     sim.fault(&json!({"fault": "brownout", "id": 3}));
     controller.wait_status("stopped", |s| s["mode"] == "stopped");

@@ -15,7 +15,7 @@ use rustix::process::Signal;
 fn a_moving_arm_is_neither_released_nor_enabled_anew() {
     let sim = Sim::start(70);
     let folder = tempfile::tempdir().unwrap();
-    let controller = moving(&sim, folder.path(), 1, false);
+    let controller = moving(&sim, folder.path(), 1);
     let since = now_ns();
     let operator = Operator::connect(&controller.socket);
     for request in [
@@ -39,7 +39,7 @@ fn a_moving_arm_is_neither_released_nor_enabled_anew() {
 fn a_limit_edited_while_running_changes_nothing() {
     let sim = Sim::start(71);
     let folder = tempfile::tempdir().unwrap();
-    let controller = moving(&sim, folder.path(), 2, false);
+    let controller = moving(&sim, folder.path(), 2);
     let cell = folder.path().join("quick.toml");
     let text = std::fs::read_to_string(&cell).unwrap();
     let before = controller.status();
@@ -86,7 +86,7 @@ fn a_limit_edited_while_running_changes_nothing() {
 fn the_second_who_commands_is_told_who_holds_control() {
     let sim = Sim::start(72);
     let folder = tempfile::tempdir().unwrap();
-    let controller = moving(&sim, folder.path(), 3, false);
+    let controller = moving(&sim, folder.path(), 3);
     let ana = Operator::named(&controller.socket, "ana");
     let ben = Operator::named(&controller.socket, "ben");
     // Verbs of an operator work on a running job.
@@ -120,7 +120,7 @@ fn the_second_who_commands_is_told_who_holds_control() {
 fn idle_connections_never_keep_a_stop_out() {
     let sim = Sim::start(73);
     let folder = tempfile::tempdir().unwrap();
-    let controller = moving(&sim, folder.path(), 4, false);
+    let controller = moving(&sim, folder.path(), 4);
     let crowd: Vec<Operator> = (0..20)
         .map(|_| Operator::silent(&controller.socket))
         .collect();

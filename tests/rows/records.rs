@@ -22,7 +22,7 @@ fn who_did_what_and_what_came_of_it_is_in_the_log() {
     let sim = Sim::start(80);
     let folder = tempfile::tempdir().unwrap();
     let runs = folder.path().join("runs");
-    let mut controller = moving(&sim, folder.path(), 1, false);
+    let mut controller = moving(&sim, folder.path(), 1);
     let ana = Operator::named(&controller.socket, "ana");
     let ben = Operator::named(&controller.socket, "ben");
     ana.send(Request::Release);
@@ -112,7 +112,7 @@ fn who_did_what_and_what_came_of_it_is_in_the_log() {
 fn a_log_that_was_cut_off_is_read_as_far_as_it_goes() {
     let sim = Sim::start(81);
     let folder = tempfile::tempdir().unwrap();
-    let controller = moving(&sim, folder.path(), 2, false);
+    let controller = moving(&sim, folder.path(), 2);
     let read = || {
         let told = output(surehand().arg("log").arg(folder.path()));
         assert_eq!(told.status.code(), Some(0));

@@ -1,6 +1,8 @@
 //! Every fault to survive, by number: the reaction that is promised, how it is struck, and where it
 //! is held to that.
 
+use std::time::Duration;
+
 use rustix::process::Signal;
 use serde_json::json;
 use surehand::messages::Request;
@@ -101,7 +103,7 @@ fn processes() -> Vec<Row> {
         row(13, "the loop stalled for 50 ms", "stop, no burst of frames")
             .struck(
                 "guard stopped for 50 ms",
-                Blow::StallGuard(50),
+                Blow::StallGuard(Duration::from_millis(50)),
                 "missed",
                 15.0,
             )

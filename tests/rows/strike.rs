@@ -9,7 +9,7 @@ use serde_json::Value;
 use surehand::messages::Request;
 
 use crate::common::braking::{QUICK, first_braking_ns, then_standing};
-use crate::common::motion::{assert_stands_held_and_latched, moving_in, settle};
+use crate::common::motion::{Patience, assert_stands_held_and_latched, moving_in, settle};
 use crate::common::operator::Operator;
 use crate::common::threads::Held;
 use crate::common::{Controller, Servos, Sim, now_ns, send_signal};
@@ -23,8 +23,9 @@ pub enum Blow {
     Runner(Signal),
     /// A signal to the guard.
     Guard(Signal),
-    /// The guard is stopped for this many milliseconds; counted from its waking.
-    StallGuard(u64),
+    /// The guard is stopped for [`Patience::STALL`], or for this long where the arm has the
+    /// patience of a real one; counted from its waking.
+    StallGuard(Duration),
     /// The runner's thread of this name is stopped.
     HoldThread(&'static str),
     /// The runner gets no more memory from the system; counted from its death.
@@ -67,6 +68,25 @@ pub enum After {
     PortLost,
     /// A new guard holds the port, latched; counted to its first goal.
     Replaced,
+}
+
+/// What came of a strike.
+#[derive(Debug)]
+pub enum Reaction {
+    /// Milliseconds to the first braking goal.
+    Braked(f64),
+    /// The arm had stopped for something else, told here, before it could stop for the strike.
+    Elsewise(String),
+}
+
+impl Reaction {
+    /// Milliseconds, of an arm that nothing else may stop.
+    pub fn milliseconds(self) -> f64 {
+        match self {
+            Reaction::Braked(ms) => ms,
+            Reaction::Elsewise(cause) => panic!("the arm stopped for something else: {cause}"),
+        }
+    }
 }
 
 /// One kind of fault, and what must come of it.
@@ -113,24 +133,27 @@ impl Strike {
         Strike { after, ..self }
     }
 
-    /// Strikes at phase `index`; milliseconds to the first braking goal.
-    pub fn react(&self, sim: &Sim, index: u64, strict: bool) -> f64 {
+    /// Strikes at phase `index`.
+    pub fn react(&self, sim: &Sim, index: u64, strict: bool) -> Reaction {
         let folder = tempfile::tempdir().unwrap();
-        // A lenient cell sits out a short stall.
-        let strict = strict || matches!(self.blow, Blow::StallGuard(_));
+        let patience = match self.blow {
+            _ if strict => Patience::Real,
+            Blow::StallGuard(_) => Patience::Short,
+            _ => Patience::Long,
+        };
         let mut controller = match self.motion {
             Motion::ToStart => {
                 let environment = match self.blow {
                     Blow::NoMemory => HUNGRY,
                     _ => &[],
                 };
-                moving_in(sim, folder.path(), index, strict, environment)
+                moving_in(sim, folder.path(), index, patience, environment)
             }
-            Motion::Policy => swinging(sim, folder.path(), index, strict, true),
-            Motion::Turning => swinging(sim, folder.path(), index, strict, false),
+            Motion::Policy => swinging(sim, folder.path(), index, patience, true),
+            Motion::Turning => swinging(sim, folder.path(), index, patience, false),
         };
         let since = now_ns() - 400_000_000;
-        let (struck, held) = self.strike(sim, &controller);
+        let (struck, held) = self.strike(sim, &controller, strict);
         let first = if self.after == After::PortLost {
             // No goal can be written any more: what counts is when the guard has stopped.
             controller.events.wait_mode("stopping");
@@ -148,6 +171,9 @@ impl Strike {
         } else {
             std::thread::sleep(Duration::from_secs_f64(self.bound * 1e-3));
             settle();
+            if let Some(cause) = self.something_else(&controller) {
+                return Reaction::Elsewise(cause);
+            }
             let mut goals = sim.goals(since);
             if self.after == After::Ended {
                 goals = then_standing(goals);
@@ -159,15 +185,26 @@ impl Strike {
                     .map(|goal| goal.counts[0]);
             assert!(moving, "{}: it stood before it was struck", self.name);
             let first = first_braking_ns(&goals, struck, QUICK);
-            first.unwrap_or_else(|| panic!("{}: no goal ever braked", self.name))
+            first.unwrap_or_else(|| panic!("{}: no goal ever braked: {goals:?}", self.name))
         };
         self.afterwards(sim, &mut controller);
         drop(held);
-        (first - struck) as f64 * 1e-6
+        Reaction::Braked((first - struck) as f64 * 1e-6)
+    }
+
+    /// Why the arm has stopped, if it stopped for something else than this: the first cause of a
+    /// stop is the one that is kept.
+    fn something_else(&self, controller: &Controller) -> Option<String> {
+        if !matches!(self.after, After::Latched | After::Stopped) {
+            return None;
+        }
+        let status = controller.wait_status("stopped", |s| s["mode"] == "stopped");
+        let cause = status["cause"].as_str().unwrap_or_default();
+        (!cause.contains(self.cause)).then(|| cause.to_owned())
     }
 
     /// When it was struck, and what has to stay until the end.
-    fn strike(&self, sim: &Sim, controller: &Controller) -> (u64, Option<Held>) {
+    fn strike(&self, sim: &Sim, controller: &Controller, strict: bool) -> (u64, Option<Held>) {
         let pid = controller.runner_pid;
         match &self.blow {
             Blow::Fault(fault) => return (sim.fault(fault), None),
@@ -181,9 +218,10 @@ impl Strike {
                 assert!(send_signal(controller.guard_pid, *signal));
                 return (struck, None);
             }
-            Blow::StallGuard(ms) => {
+            Blow::StallGuard(stall) => {
+                let stall = if strict { *stall } else { Patience::STALL };
                 assert!(send_signal(controller.guard_pid, Signal::STOP));
-                std::thread::sleep(Duration::from_millis(*ms));
+                std::thread::sleep(stall);
                 let struck = now_ns();
                 assert!(send_signal(controller.guard_pid, Signal::CONT));
                 return (struck, None);
@@ -241,14 +279,15 @@ pub fn holds(sim: &Sim) {
 }
 
 /// A controller whose policy swings the pan joint: in the middle of a swing, or at its end.
-pub fn swinging(sim: &Sim, folder: &Path, index: u64, strict: bool, middle: bool) -> Controller {
-    let cell = sim.cell("quick.toml", folder);
+pub fn swinging(
+    sim: &Sim,
+    folder: &Path,
+    index: u64,
+    patience: Patience,
+    middle: bool,
+) -> Controller {
+    let cell = patience.cell(sim, folder);
     let text = std::fs::read_to_string(&cell).unwrap();
-    let text = if strict {
-        text.replace("hold_up_ms = 150\n", "")
-    } else {
-        text
-    };
     let swing = text
         .replace("tests/packages/hold\"", "tests/packages/sway\"")
         .replace("shoulder_pan = 1.4", "shoulder_pan = 0.35")

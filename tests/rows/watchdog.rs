@@ -20,7 +20,7 @@ fn watchdog_writes(frames: &[Frame], value: u8) -> Vec<u64> {
 fn a_tripped_bus_watchdog_is_set_right_only_once_the_arm_stands() {
     let sim = Sim::with(42, Servos::Dynamixel);
     let folder = tempfile::tempdir().unwrap();
-    let mut controller = moving(&sim, folder.path(), 3, false);
+    let mut controller = moving(&sim, folder.path(), 3);
     let before = now_ns() - 400_000_000;
     sim.fault(&json!({"fault": "watchdog", "id": 2}));
     let status = controller.wait_status("stopped", |s| s["mode"] == "stopped");
