@@ -134,7 +134,7 @@ fn a_silent_servo_and_a_frozen_camera_are_named() {
 fn an_arm_that_runs_is_left_alone() {
     let sim = Sim::start(72);
     let folder = tempfile::tempdir().unwrap();
-    let controller = moving(&sim, folder.path(), 0, false);
+    let controller = moving(&sim, folder.path(), 0);
     let cell = folder.path().join("quick.toml");
     let output = doctor(&[cell.to_str().unwrap(), "--json"], "");
     let found = items(&output);
