@@ -47,68 +47,86 @@ pub mod messages;
 pub mod units;
 ";
 
-/// A bug: the file, the text it takes the place of, and the text that has it.
+/// A bug: the file, and the texts it takes the place of, each with the one that has it.
 struct Bug {
     name: &'static str,
     file: &'static str,
-    right: &'static str,
-    wrong: &'static str,
+    patches: &'static [(&'static str, &'static str)],
 }
 
 const BUGS: [Bug; 9] = [
     Bug {
         name: "a removed clamp: a goal may run ahead of its joint",
         file: "src/control/limiter/axis.rs",
-        right: "self.cut(&next, low, high);",
-        wrong: "self.state = next;",
+        patches: &[("self.cut(&next, low, high);", "self.state = next;")],
     },
     Bug {
         name: "a removed clamp: braking need not end inside the position limits",
         file: "src/control/limiter/axis.rs",
-        right: "        low >= lower && high <= upper\n",
-        wrong: "        low >= lower\n",
+        patches: &[(
+            "        low >= lower && high <= upper\n",
+            "        low >= lower\n",
+        )],
     },
     Bug {
         name: "nothing is stopped before",
         file: "src/control/limiter.rs",
-        right: "way.is_none_or(|way| before.may_stop_along(&way, around))",
-        wrong: "way.is_none_or(|_| true)",
+        patches: &[(
+            "way.is_none_or(|way| before.may_stop_along(&way, around))",
+            "way.is_none_or(|_| true)",
+        )],
     },
     Bug {
         name: "a link may get too fast in a stop",
         file: "src/control/limiter.rs",
-        right: "fastest <= most ||",
-        wrong: "fastest <= 2.0 * most ||",
+        patches: &[("fastest <= most ||", "fastest <= 2.0 * most ||")],
     },
     Bug {
         name: "a plan is kept after a trip",
         file: "src/control/core.rs",
-        right: "            self.follower.clear();\n            self.last_refusal = None;",
-        wrong: "            self.last_refusal = None;",
+        patches: &[(
+            "            self.follower.clear();\n            self.last_refusal = None;",
+            "            self.last_refusal = None;",
+        )],
     },
     Bug {
-        name: "the line is not drained before a request",
+        name: "late answers are neither drained nor told by their order",
         file: "src/bus/transaction.rs",
-        right: "            .drain()\n            .and_then(|()| self.send(frame, deadline))",
-        wrong: "            .send(frame, deadline)",
+        patches: &[
+            (
+                "            .drain_answers(ask)\n            .and_then(|()| self.send(frame, deadline))",
+                "            .send(frame, deadline)",
+            ),
+            ("if collection.begins_again(ask.ids, status.id)", "if false"),
+            (
+                "if collection.heard(ask.ids).count() < ask.ids.len()",
+                "if false",
+            ),
+        ],
     },
     Bug {
         name: "a missed tick is caught up",
         file: "src/guard/pace.rs",
-        right: "self.next.0 + (missed + 1) * self.period",
-        wrong: "self.next.0 + self.period",
+        patches: &[(
+            "self.next.0 + (missed + 1) * self.period",
+            "self.next.0 + self.period",
+        )],
     },
     Bug {
         name: "the lease is a tick too long",
         file: "src/control/core.rs",
-        right: "let lease = self.config.lease + self.held_up;",
-        wrong: "let lease = self.config.lease + self.config.period + self.held_up;",
+        patches: &[(
+            "let lease = self.config.lease + self.held_up;",
+            "let lease = self.config.lease + self.config.period + self.held_up;",
+        )],
     },
     Bug {
         name: "the lease is a moment too short",
         file: "src/control/monitor.rs",
-        right: "u128::from(silent) > lease.as_nanos()",
-        wrong: "u128::from(silent) >= lease.as_nanos()",
+        patches: &[(
+            "u128::from(silent) > lease.as_nanos()",
+            "u128::from(silent) >= lease.as_nanos()",
+        )],
     },
 ];
 
@@ -203,19 +221,25 @@ impl Nursery {
 
     fn must_fit(&self, bug: &Bug) {
         let text = fs::read_to_string(self.tree.join(bug.file)).unwrap();
-        let fits = text.matches(bug.right).count();
-        assert_eq!(
-            fits, 1,
-            "the patch for \"{}\" no longer fits {}: its text is there {fits} times",
-            bug.name, bug.file
-        );
+        for (right, _) in bug.patches {
+            let fits = text.matches(right).count();
+            assert_eq!(
+                fits, 1,
+                "the patch for \"{}\" no longer fits {}: its text is there {fits} times",
+                bug.name, bug.file
+            );
+        }
     }
 
     /// What the campaign says of the tree with `bug` in it.
     fn plant(&self, bug: &Bug) -> Output {
         let path = self.tree.join(bug.file);
         let right = fs::read_to_string(&path).unwrap();
-        write(&path, &right.replace(bug.right, bug.wrong));
+        let patched = bug.patches.iter();
+        let patched = patched.fold(right.clone(), |text, (right, wrong)| {
+            text.replace(right, wrong)
+        });
+        write(&path, &patched);
         let outcome = self.judge();
         write(&path, &right);
         outcome

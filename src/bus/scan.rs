@@ -114,9 +114,15 @@ impl Scanner {
         self.family
     }
 
+    /// Bytes that were not taken out yet.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.end.saturating_sub(self.start)
+    }
+
     /// Forgets everything held; says how many bytes that were.
     pub fn clear(&mut self) -> usize {
-        let held = self.end.saturating_sub(self.start);
+        let held = self.held();
         self.start = 0;
         self.end = 0;
         self.chain = None;

@@ -26,15 +26,15 @@ use crate::units::{JointVec, MAX_JOINTS, MonoTime};
 
 mod answer;
 mod descriptor;
+mod owed;
 
 use answer::Collection;
 pub use answer::{Answer, Bytes, MAX_BLOCK};
 use descriptor::{push, wait};
+use owed::Owed;
 
 /// How many reads of the scanner's size a drain makes before it leaves a flood to the scanner.
 const MAX_DRAIN_READS: u32 = 16;
-/// How long after a miss of the last servo its reply may still turn up among the next ones.
-const LATE_NS: u64 = 250_000_000;
 /// How long after an old reply of the last servo the true one may come, adapter included.
 const TRUE_REPLY: Duration = Duration::from_millis(5);
 /// After a ping's answer: how long a second servo with the same id gets to show.
@@ -107,9 +107,8 @@ pub struct Line {
     echoes: Option<bool>,
     /// Bytes of echo that may still come from requests nobody answers.
     owed_echo: usize,
-    /// A servo that was asked last and missed: until then its reply may be an old one, with the
-    /// true one still to come.
-    suspect: (u8, MonoTime),
+    /// Answers to requests of before that may still come.
+    owed: Owed,
 }
 
 /// What is asked of whom.
@@ -135,7 +134,7 @@ impl Line {
             torn: Frame::new(),
             echoes: None,
             owed_echo: 0,
-            suspect: (0, MonoTime(0)),
+            owed: Owed::default(),
         }
     }
 
@@ -312,6 +311,32 @@ impl Line {
         Ok(())
     }
 
+    /// As [`Line::drain`], before another such request: answers that come late pay for those that
+    /// did not come in time.
+    fn drain_answers(&mut self, ask: &Ask<'_>) -> Result<(), PortFault> {
+        if self.receive()? == 0 && self.scanner.held() == 0 {
+            self.scanner.clear();
+            return Ok(());
+        }
+        let held = self.scanner.held();
+        let expected = Expected {
+            ids: ask.ids,
+            params: ask.params,
+            frames: ask.frames,
+            echo: &[],
+            last_call: false,
+        };
+        loop {
+            match self.scanner.next(&expected) {
+                Scan::Wait => break,
+                Scan::Reply(status) => self.owed.came(status.id),
+                Scan::Echo | Scan::Corrupt { .. } | Scan::Stray(_) => {}
+            }
+        }
+        self.stray(held.saturating_sub(self.scanner.held()));
+        self.drain()
+    }
+
     fn stray(&mut self, count: usize) {
         let excused = count.min(self.owed_echo);
         self.owed_echo -= excused;
@@ -340,7 +365,7 @@ impl Line {
             echo_seen: false,
         };
         let outcome = self
-            .drain()
+            .drain_answers(ask)
             .and_then(|()| self.send(frame, deadline))
             .and_then(|()| self.collect(&mut collection, ask, deadline));
         if outcome.is_err() {
@@ -358,17 +383,23 @@ impl Line {
         ask: &Ask<'_>,
         mut deadline: MonoTime,
     ) -> Result<(), PortFault> {
-        let (suspect, until) = self.suspect;
-        let suspicious = ask.ids.last() == Some(&suspect) && monotonic_now() < until;
+        let latest = deadline;
         let mut lingering = false;
         loop {
             self.scan(collection, ask, false);
-            if collection.orderly && collection.next == ask.ids.len() && !lingering {
+            let complete = collection.orderly && collection.next == ask.ids.len();
+            if complete && !lingering {
+                // An old answer of the last servo looks like the end of this round.
+                let last = ask.ids.last();
+                let suspicious = last.is_some_and(|id| self.owed.by(*id, monotonic_now()));
                 let Some(wait) = ask.linger.max(suspicious.then_some(TRUE_REPLY)) else {
                     return Ok(());
                 };
+                deadline = MonoTime(latest.0.min(deadline_in(wait).0));
                 lingering = true;
-                deadline = MonoTime(deadline.0.min(deadline_in(wait).0));
+            } else if !complete {
+                deadline = latest;
+                lingering = false;
             }
             let in_time = self.wait(PollFlags::IN, deadline)?;
             self.receive()?;
@@ -399,6 +430,9 @@ impl Line {
                     collection.corrupt(ask.ids, id);
                 }
                 Scan::Reply(status) => {
+                    if collection.begins_again(ask.ids, status.id) {
+                        self.owed.settle(collection, ask.ids, monotonic_now());
+                    }
                     let believed = Bytes::new(status.params).is_some_and(|bytes| {
                         let errors = status.errors;
                         collection.reply(ask.ids, status.id, Answer::Data { errors, bytes })
@@ -413,6 +447,10 @@ impl Line {
 
     /// Names what is missing and counts it.
     fn settle(&mut self, collection: &mut Collection, ask: &Ask<'_>, port_failed: bool) {
+        let now = monotonic_now();
+        if collection.heard(ask.ids).count() < ask.ids.len() {
+            self.owed.settle(collection, ask.ids, now);
+        }
         let strangers = collection.strangers;
         for (answer, id) in collection.answers.iter_mut().zip(ask.ids) {
             let Answer::Missing(fault) = answer else {
@@ -422,9 +460,7 @@ impl Line {
                 *fault = ReadFault::Port;
             } else if *fault == ReadFault::Timeout {
                 self.errors.timeouts = self.errors.timeouts.saturating_add(1);
-                if ask.ids.last() == Some(id) {
-                    self.suspect = (*id, MonoTime(monotonic_now().0.saturating_add(LATE_NS)));
-                }
+                self.owed.missed(*id, now);
                 if strangers {
                     *fault = ReadFault::WrongId;
                 }

@@ -64,6 +64,28 @@ pub(super) struct Collection {
 }
 
 impl Collection {
+    /// Who has answered so far, rightly or not.
+    pub(super) fn heard<'a>(&'a self, ids: &'a [u8]) -> impl Iterator<Item = u8> + 'a {
+        let silent = |answer: &Answer| matches!(answer, Answer::Missing(ReadFault::Timeout));
+        let both = self.answers.iter().zip(ids);
+        both.filter(move |(answer, _)| !silent(answer))
+            .map(|(_, id)| *id)
+    }
+
+    /// Whether an answer of `id` comes before its turn: those to one request come in the order of
+    /// its ids.
+    pub(super) fn begins_again(&self, ids: &[u8], id: u8) -> bool {
+        let index = ids.iter().position(|asked| *asked == id);
+        index.is_some_and(|index| index + 1 < self.next)
+    }
+
+    /// Forgets what came so far.
+    pub(super) fn begin_again(&mut self) {
+        self.answers = [Answer::default(); MAX_JOINTS];
+        self.next = 0;
+        self.orderly = true;
+    }
+
     /// Takes a reply; whether it can be believed.
     pub(super) fn reply(&mut self, ids: &[u8], id: u8, answer: Answer) -> bool {
         let Some(index) = ids.iter().position(|asked| *asked == id) else {

@@ -152,6 +152,71 @@ fn a_late_reply_is_never_taken_for_the_next_one() {
     double.join().unwrap();
 }
 
+/// What servos 1, 2 and 3 said before, a little elsewhere.
+const WAS: [[u8; 8]; 3] = [
+    [0xFF, 0xFF, 0x01, 0x04, 0x00, 0xFE, 0x07, 0xF5],
+    [0xFF, 0xFF, 0x02, 0x04, 0x00, 0x19, 0x05, 0xDB],
+    [0xFF, 0xFF, 0x03, 0x04, 0x20, 0x0B, 0x80, 0x4D],
+];
+
+/// Sync reads of three servos one after the other, with the replies that come to each: `Ok` those
+/// that come at once, all in one; `Err` nothing more than those.
+fn reads(turns: &[Result<&[[u8; 8]], &[[u8; 8]]>]) -> Vec<Vec<Result<i32, ReadFault>>> {
+    let (mut line, wire) = pair();
+    let answer = |turn: &Result<&[[u8; 8]], &[[u8; 8]]>| match turn {
+        Ok(replies) | Err(replies) => (ASK_THREE.to_vec(), vec![replies.concat()]),
+    };
+    let double = script(wire, turns.iter().map(answer).collect());
+    let read = |turn: &Result<_, _>| {
+        let began = std::time::Instant::now();
+        let wait = if turn.is_ok() { PATIENCE } else { SILENCE };
+        let read = positions(&line.sync_read(&three(), POSITION, deadline_in(wait)));
+        assert!(began.elapsed() < PATIENCE / 2, "it waited for nothing");
+        read
+    };
+    let read = turns.iter().map(read).collect();
+    double.join().unwrap();
+    read
+}
+
+const NOW: [Result<i32, ReadFault>; 3] = [Ok(2047), Ok(1304), Ok(-10)];
+const SILENT: Result<i32, ReadFault> = Err(ReadFault::Timeout);
+
+#[test]
+fn answers_that_come_before_the_next_round_cost_one_read_only() {
+    let [_, two, three] = WAS;
+    let read = reads(&[Err(&[ONE]), Ok(&[two, three, ONE, TWO, THREE])]);
+    assert_eq!(read, [vec![Ok(2047), SILENT, SILENT], NOW.to_vec()]);
+    let read = reads(&[Err(&[ONE, TWO]), Ok(&[three, ONE, TWO, THREE])]);
+    assert_eq!(read[1], NOW);
+}
+
+#[test]
+fn whole_rounds_that_come_late_are_not_taken_for_the_last_one() {
+    let [one, two, three] = WAS;
+    let read = reads(&[Err(&[]), Ok(&[one, two, three, ONE, TWO, THREE])]);
+    assert_eq!(read, [[SILENT; 3], NOW]);
+    let all = [one, two, three, one, two, three, ONE, TWO, THREE];
+    assert_eq!(reads(&[Err(&[]), Err(&[]), Ok(&all)])[2], NOW);
+}
+
+#[test]
+fn late_answers_alone_are_not_believed() {
+    let [one, two, three] = WAS;
+    let read = reads(&[Err(&[ONE]), Err(&[two, three]), Ok(&[ONE, TWO, THREE])]);
+    assert_eq!(read[1..], [[SILENT; 3], NOW]);
+    let read = reads(&[Err(&[]), Err(&[one, two]), Ok(&[ONE, TWO, THREE])]);
+    assert_eq!(read[1..], [[SILENT; 3], NOW]);
+}
+
+#[test]
+fn answers_of_before_that_nobody_owes_make_theirs_doubtful() {
+    let [_, two, three] = WAS;
+    let read = reads(&[Err(&[two, three, ONE, TWO, THREE])]);
+    let twice = Err(ReadFault::WrongId);
+    assert_eq!(read, [[Ok(2047), twice, twice]]);
+}
+
 #[test]
 fn a_miss_of_before_does_not_hold_a_complete_read_until_its_deadline() {
     let (mut line, wire) = pair();
