@@ -316,7 +316,9 @@ impl Observer {
                 format!("{:?}, and it is {}", inputs.signals.trip, step.mode),
             );
         }
-        if (live || self.mode == Mode::Parking) && died {
+        // An arm that stands where it is stopped for heat is put away in the same tick, as it is when
+        // the runner dies a tick later.
+        if (live && !expected || self.mode == Mode::Parking) && died {
             return broken(
                 "the runner's death stops the arm",
                 format!("it is {}", step.mode),

@@ -62,6 +62,8 @@ fn what_was_mended_stays_so() {
         18_230_886_431_743_410,
         // The observer gave a goal that was being sped up no time to take that back.
         12_391_805_224_566_539_790,
+        // The runner died in the very tick in which a standing arm was put away for heat.
+        4_751_438_427_955_360_814,
     ];
     for seed in seeds {
         if let Err(violation) = scenario::run(seed, &mut |_| {}) {
