@@ -77,7 +77,7 @@ impl Wire {
         });
         Ok(Wire {
             rng,
-            line: Line::new(OwnedFd::from(near), Family::Feetech),
+            line: Line::new(OwnedFd::from(near), Family::Feetech)?,
             far,
             turns: Some(turns),
             thread: Some(thread),

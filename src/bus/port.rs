@@ -70,7 +70,7 @@ impl Port {
         Ok(Port {
             path: path.to_path_buf(),
             baud,
-            line: Line::new(fd, family),
+            line: Line::new(fd, family).map_err(|errno| opening(path, errno))?,
             lock,
         })
     }

@@ -1,6 +1,6 @@
 //! One request on a descriptor, and its replies until a deadline.
 //!
-//! Drains what is stale, sends, waits with `ppoll`, and takes each servo's reply for itself: one
+//! Drains what is stale, sends, waits with `epoll`, and takes each servo's reply for itself: one
 //! silent servo does not lose the others, and a reply that came late or twice is not believed.
 //! Counts what goes wrong. Never retries and never opens a port.
 //!
@@ -8,10 +8,9 @@
 
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::as_conversions)]
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -30,7 +29,7 @@ mod owed;
 
 use answer::Collection;
 pub use answer::{Answer, Bytes, MAX_BLOCK};
-use descriptor::{push, wait};
+use descriptor::Descriptor;
 use owed::Owed;
 
 /// How many reads of the scanner's size a drain makes before it leaves a flood to the scanner.
@@ -98,7 +97,7 @@ pub fn deadline_in(wait: Duration) -> MonoTime {
 /// A half-duplex line with servos on it. The descriptor must not block.
 #[derive(Debug)]
 pub struct Line {
-    fd: OwnedFd,
+    descriptor: Descriptor,
     scanner: Scanner,
     errors: BusErrors,
     /// The part of the last request that was not sent, spoilt so that no servo obeys it.
@@ -125,17 +124,19 @@ struct Ask<'a> {
 
 impl Line {
     /// On `fd`, open for reading and writing and non-blocking, with servos of `family`.
-    #[must_use]
-    pub fn new(fd: OwnedFd, family: Family) -> Line {
-        Line {
-            fd,
+    ///
+    /// # Errors
+    /// When the system can't watch it: no descriptors left, or a Linux before 5.11.
+    pub fn new(fd: OwnedFd, family: Family) -> Result<Line, Errno> {
+        Ok(Line {
+            descriptor: Descriptor::new(fd)?,
             scanner: Scanner::new(family),
             errors: BusErrors::default(),
             torn: Frame::new(),
             echoes: None,
             owed_echo: 0,
             owed: Owed::default(),
-        }
+        })
     }
 
     /// The family of the servos on it.
@@ -401,7 +402,7 @@ impl Line {
                 deadline = latest;
                 lingering = false;
             }
-            let in_time = self.wait(PollFlags::IN, deadline)?;
+            let in_time = self.descriptor.await_input(deadline)?;
             self.receive()?;
             if !in_time {
                 self.scan(collection, ask, true);
@@ -470,26 +471,19 @@ impl Line {
 
     /// Reads once into the scanner; 0 when there is nothing.
     fn receive(&mut self) -> Result<usize, PortFault> {
-        let fd = self.fd.as_fd();
-        self.scanner
-            .fill(|spare| match rustix::io::read(fd, spare) {
-                Ok(0) => Err(PortFault::Gone),
-                Ok(count) => Ok(count),
-                Err(Errno::AGAIN | Errno::INTR) => Ok(0),
-                Err(errno) => Err(PortFault::Os(errno)),
-            })
+        self.scanner.fill(|spare| self.descriptor.read(spare))
     }
 
     /// Sends a whole frame. When that fails half-way, the next call first completes the torn one
     /// with a wrong checksum, so that servos see where the next begins and obey nothing stale.
     fn send(&mut self, frame: &[u8], deadline: MonoTime) -> Result<(), PortFault> {
         let torn = std::mem::take(&mut self.torn);
-        let (sent, outcome) = push(self.fd.as_fd(), &torn, deadline);
+        let (sent, outcome) = self.descriptor.push(&torn, deadline);
         if outcome.is_err() {
             self.torn.extend(torn.iter().skip(sent).copied());
             return outcome;
         }
-        let (sent, outcome) = push(self.fd.as_fd(), frame, deadline);
+        let (sent, outcome) = self.descriptor.push(frame, deadline);
         if outcome.is_err() && sent > 0 {
             self.torn.extend(frame.iter().skip(sent).copied());
             if let Some(check) = self.torn.last_mut() {
@@ -497,10 +491,6 @@ impl Line {
             }
         }
         outcome
-    }
-
-    fn wait(&self, events: PollFlags, deadline: MonoTime) -> Result<bool, PortFault> {
-        wait(self.fd.as_fd(), events, deadline)
     }
 }
 

@@ -23,12 +23,21 @@ fn kernel(host: &Host) -> Item {
     if host.read("/sys/kernel/realtime").as_deref() == Some("1") {
         return Item::good("kernel", format!("Linux {release}, PREEMPT_RT"));
     }
+    let has = |path: &str, word: &str| host.read(path).is_some_and(|text| text.contains(word));
+    // Such a kernel can be told to let a call of any program be interrupted; most are told not to.
+    let remedy = if has("/proc/version", "PREEMPT_DYNAMIC") && !has("/proc/cmdline", "preempt=full")
+    {
+        "measure with `surehand bench`; `preempt=full` on the kernel's command line shortens it, a \
+         real-time kernel (Debian: linux-image-rt-amd64) more"
+    } else {
+        "measure with `surehand bench`; a real-time kernel (Debian: linux-image-rt-amd64) holds it down"
+    };
     Item::warning(
         "kernel",
         format!(
             "Linux {release} without PREEMPT_RT: on a busy machine a tick may be late by milliseconds"
         ),
-        "measure with `surehand bench`; a real-time kernel (Debian: linux-image-rt-amd64) holds it down",
+        remedy,
     )
 }
 
@@ -192,6 +201,22 @@ mod tests {
         let items = items(&host, Some(3), true);
         let wrong = items.iter().find(|item| item.state != State::Good);
         assert_eq!(wrong, None);
+    }
+
+    #[test]
+    fn a_kernel_that_can_be_told_to_be_interrupted_is_said_how() {
+        let version = (
+            "proc/version",
+            "Linux version 6.12 #1 SMP PREEMPT_DYNAMIC\n",
+        );
+        let advice = |files: &[(&str, &str)]| {
+            let (_root, host) = host(files);
+            kernel(&host).remedy.unwrap_or_default()
+        };
+        assert!(advice(&[version]).contains("preempt=full"));
+        let told = ("proc/cmdline", "quiet preempt=full\n");
+        assert!(!advice(&[version, told]).contains("preempt=full"));
+        assert!(!advice(&[]).contains("preempt=full"));
     }
 
     #[test]

@@ -34,7 +34,8 @@ fn pair() -> (Line, UnixStream) {
     )
     .unwrap();
     rustix::io::ioctl_fionbio(&ours, true).unwrap();
-    (Line::new(ours, Family::Feetech), UnixStream::from(theirs))
+    let line = Line::new(ours, Family::Feetech).unwrap();
+    (line, UnixStream::from(theirs))
 }
 
 /// Answers each request with the bytes of its script: waits for the request, compares, replies.
@@ -400,7 +401,7 @@ fn torque_off_for_all_is_these_bytes() {
 fn a_torn_request_is_completed_so_that_no_servo_obeys_it() {
     use std::io::Read;
     let (mut line, mut wire) = pair();
-    sockopt::set_socket_send_buffer_size(&line.fd, 4096).unwrap();
+    sockopt::set_socket_send_buffer_size(&line.descriptor, 4096).unwrap();
     // Nobody reads: fill the line until a frame is torn or refused.
     let values = || [(1, 2047), (2, 1304)].into_iter();
     let mut whole = 0;
