@@ -194,9 +194,16 @@ fn mend(host: &Host, items: &[Item]) {
         done.push(&mend.path);
         let line = if agreed(mend) {
             match mend.write(host) {
-                Ok(()) => format!("written: {}; now {}", mend.path.display(), mend.then),
+                Ok(()) if mend.now.is_empty() => {
+                    format!("written: {}; now {}", mend.path.display(), mend.then)
+                }
+                Ok(()) => format!(
+                    "written: {}, and set at once; for the rest of it {}",
+                    mend.path.display(),
+                    mend.then
+                ),
                 Err(error) => format!(
-                    "{} can't be written ({error}): run it again with sudo",
+                    "{} can't be written, or not all it says be set ({error}): run it again with sudo",
                     mend.path.display()
                 ),
             }
