@@ -13,6 +13,7 @@ mod inputs;
 mod load;
 mod parse;
 mod remote;
+mod service;
 mod watch;
 
 pub use cameras::{CameraSection, CameraSource, DeviceSection, PixelForm};
@@ -24,6 +25,7 @@ pub use remote::{
     ActionSpace, JointUnits, KeyPath, PixelLayout, PolicySection, RemoteAction, RemoteImage,
     RemoteSection, RemoteState,
 };
+pub use service::{Counted, Reminder};
 pub use watch::{WatchRule, WatchSection};
 
 use crate::arm::{AfterStop, Family, Space};
@@ -67,6 +69,8 @@ pub struct Cell {
     pub inference: InferenceSection,
     /// What the runner watches of its policies.
     pub watch: WatchSection,
+    /// What is to be seen to after so much use, in the order of their names.
+    pub service: Vec<Reminder>,
 }
 
 /// Which arm, and where its files are.

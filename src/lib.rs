@@ -5,7 +5,8 @@
 //! messages; the two meet only in `messages`. The geometry of `arm` and the paths that `control`
 //! leads the tool along are reckoned by the crate `surehand-kinematics`. Beside the flow,
 //! `approval` holds a cell to what was approved, `record` writes down what happened, `host` looks
-//! at the machine itself, and `commission` makes an arm of servos that came in boxes.
+//! at the machine itself, `service` counts the hours of its joints, and `commission` makes an arm of
+//! servos that came in boxes.
 
 pub mod approval;
 pub mod arm;
@@ -22,6 +23,7 @@ pub mod policy;
 pub mod realtime;
 pub mod record;
 pub mod runner;
+pub mod service;
 pub mod stats;
 pub mod units;
 

@@ -20,6 +20,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("camera", vec!["units", "messages", "arm"]),
         ("policy", vec!["units", "messages", "arm", "camera"]),
         ("approval", vec!["cell", "policy"]),
+        ("service", vec!["units", "messages", "cell"]),
         ("control", vec!["units", "messages", "arm"]),
         // The bus takes the control core's command and fills its readings, and nothing else.
         ("bus", vec!["units", "messages", "arm", "control"]),
@@ -33,7 +34,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
             "runner",
             vec![
                 "units", "messages", "arm", "cell", "camera", "policy", "realtime", "stats",
-                "approval", "record",
+                "approval", "record", "service",
             ],
         ),
         // Never named by the guard: it alone writes EEPROM, and it takes its time.
@@ -59,6 +60,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
                 "approval",
                 "record",
                 "host",
+                "service",
                 "commission",
             ],
         ),

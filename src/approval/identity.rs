@@ -11,9 +11,9 @@ use toml::{Table, Value};
 use crate::cell::{Cell, JobSection};
 use crate::policy::package;
 
-/// What of a cell file says on which wires the arm is and where files are, but not what they hold
-/// nor how the arm moves. `*` is any name.
-const WIRES: [&[&str]; 11] = [
+/// What of a cell file says on which wires the arm is, where files are and what is to be serviced
+/// when, but not what files hold nor how the arm moves. `*` is any name.
+const WIRES: [&[&str]; 12] = [
     &["name"],
     &["arm", "urdf"],
     &["arm", "calibration"],
@@ -25,6 +25,7 @@ const WIRES: [&[&str]; 11] = [
     &["jobs", "*", "package"],
     &["jobs", "*", "remote", "api_key_file"],
     &["inference", "library"],
+    &["service"],
 ];
 
 /// A file of a cell that can't be read.
@@ -231,7 +232,8 @@ mod tests {
     fn wires_and_layout_of_a_cell_file_are_no_part_of_it_and_all_else_is() {
         let cell = of(
             "name = 'a'\n[bus]\nport = '/dev/x'\nbaud = 1_000\n[cameras.top]\nurl = 'u'\n\
-             width = 96\n[limits]\npan = { velocity = 2.0, acceleration = 12 }\n",
+             width = 96\n[limits]\npan = { velocity = 2.0, acceleration = 12 }\n\
+             [service]\nhorns = { every_hours = 5, say = 'look' }\n",
         );
         let same = of(
             "[limits.pan]\n# slower\nacceleration = 12.0\nvelocity = 2\n[cameras.top]\n\

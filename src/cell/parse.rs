@@ -18,6 +18,7 @@ mod jobs;
 mod limits;
 mod parking;
 mod remote;
+mod service;
 mod watch;
 
 use bus::{RawBus, bus};
@@ -27,6 +28,7 @@ use inputs::{RawInput, RawRelay, inputs, relay};
 use jobs::{RawJob, jobs};
 use limits::{RawLimits, RawMonitors, RawWorkspace, limits, monitors, workspace};
 use parking::{RawParking, parking};
+use service::{RawReminder, service};
 use watch::{RawRule, watch};
 
 /// What is wrong with a cell file, in one line.
@@ -76,6 +78,8 @@ struct RawCell {
     inference: RawInference,
     #[serde(default)]
     watch: Table<Spanned<RawRule>>,
+    #[serde(default)]
+    service: Table<Spanned<RawReminder>>,
 }
 
 #[derive(Deserialize)]
@@ -203,6 +207,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Cell, CellError> {
             "`name` must be 1 to 32 letters, digits, `-` or `_`: it names a socket",
         ));
     }
+    let joints: Vec<String> = raw.limits.keys().cloned().collect();
     Ok(Cell {
         name,
         file: path.to_owned(),
@@ -234,6 +239,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Cell, CellError> {
         jobs: jobs(&source, folder, raw.jobs)?,
         inference: inference(&source, folder, raw.inference)?,
         watch: watch(&source, &raw.watch)?,
+        service: service(&source, raw.service, &joints)?,
     })
 }
 

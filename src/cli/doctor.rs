@@ -9,7 +9,7 @@ mod cameras;
 
 use serde_json::json;
 
-use super::{Exit, Outcome, check, output};
+use super::{Exit, Outcome, check, output, service};
 use crate::cell::{Cell, Overrides};
 use crate::host::{Host, Item, Mend, State, grants, machine, ports};
 use crate::policy::finding::{Finding, Severity};
@@ -128,6 +128,7 @@ fn stem(path: &Path) -> String {
 fn with_cell(args: &Args, host: &Host, cell: &Cell) -> Vec<Item> {
     let mut items = ports::items(host, &cell.bus.port, &stem(&cell.file));
     items.push(machine::disk(&folder::beside(&cell.file)));
+    items.extend(service::items(cell));
     let mut findings = check::check_files(cell);
     let broken = (findings.iter()).any(|finding| finding.severity == Severity::Error);
     findings.extend(check::check_lock(cell));
@@ -194,9 +195,16 @@ fn mend(host: &Host, items: &[Item]) {
         done.push(&mend.path);
         let line = if agreed(mend) {
             match mend.write(host) {
-                Ok(()) => format!("written: {}; now {}", mend.path.display(), mend.then),
+                Ok(()) if mend.now.is_empty() => {
+                    format!("written: {}; now {}", mend.path.display(), mend.then)
+                }
+                Ok(()) => format!(
+                    "written: {}, and set at once; for the rest of it {}",
+                    mend.path.display(),
+                    mend.then
+                ),
                 Err(error) => format!(
-                    "{} can't be written ({error}): run it again with sudo",
+                    "{} can't be written, or not all it says be set ({error}): run it again with sudo",
                     mend.path.display()
                 ),
             }

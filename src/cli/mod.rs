@@ -21,6 +21,7 @@ mod operator;
 mod output;
 mod run;
 mod scan;
+mod service;
 mod setup;
 mod sim;
 mod simulator;
@@ -126,6 +127,8 @@ enum Command {
     Check(check::Args),
     /// What of this machine, and of a cell on it, would keep an arm from running well.
     Doctor(doctor::Args),
+    /// How much the joints were used, and what is due for them; notes what was done.
+    Service(service::Args),
     /// Approve what a cell runs with, as it is now: package, URDF, calibration, limits.
     Lock(lock::Args),
     /// Who asked for what in a run, and what the controller did.
@@ -183,6 +186,7 @@ pub fn main() -> ExitCode {
         Command::Jog(args) => jog::run(&args, socket, cli.json),
         Command::Check(args) => check::run(&args, cli.json),
         Command::Doctor(args) => doctor::run(&args, cli.json),
+        Command::Service(args) => service::run(&args, cli.json),
         Command::Lock(args) => lock::run(&args, cli.json),
         Command::Log(args) => log::run(&args, socket, cli.json),
         Command::Bench(args) => bench::run(&args, cli.json),

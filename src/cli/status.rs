@@ -135,9 +135,17 @@ fn document(status: &Status) -> Value {
             "waiting": r.log.waiting,
             "lost": r.log.lost,
         })),
+        "service": service(status),
         "inputs": inputs(status),
         "joints": joints,
     })
+}
+
+/// What is to be seen to on the arm.
+fn service(status: &Status) -> Vec<Value> {
+    let due = status.runner.iter().flat_map(|runner| &runner.service);
+    due.map(|due| json!({"name": due.name.as_str(), "say": due.say.as_str()}))
+        .collect()
 }
 
 /// What the runner watches and found beyond its limit.
@@ -278,6 +286,12 @@ fn lines(status: &Status) -> Vec<String> {
         status.bus_us.p99,
         if status.granted.realtime() { "" } else { "; NOT real time" }
     ));
+    for due in status.runner.iter().flat_map(|runner| &runner.service) {
+        lines.push(format!(
+            "  service {} is due: {}; `surehand service CELL` says more",
+            due.name, due.say
+        ));
+    }
     for input in &status.inputs {
         lines.push(format!("  {:<14} {}", input.name, level(input.level)));
     }

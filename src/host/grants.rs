@@ -37,6 +37,7 @@ fn limits() -> Mend {
                @surehand - rtprio 90\n\
                @surehand - memlock unlimited\n"
             .into(),
+        now: Vec::new(),
         then: THEN.into(),
     }
 }

@@ -143,8 +143,8 @@ pub fn items(host: &Host, path: &Path, name: &str) -> Vec<Item> {
             &item,
             format!("the adapter holds replies back for {ms} ms"),
             format!(
-                "`surehand doctor --fix` sets it for good; at once: `echo {LATENCY_MS} | sudo tee /sys/class/tty/{}/device/latency_timer`",
-                adapter.tty
+                "`surehand doctor --fix` sets it, now and for good; by hand: `echo {LATENCY_MS} | sudo tee {}`",
+                latency_timer(&adapter.tty)
             ),
         )));
     }
@@ -242,6 +242,11 @@ fn group_of(host: &Host, path: &Path) -> String {
     named.unwrap_or_else(|| gid.to_string())
 }
 
+/// Where the kernel keeps how long an FTDI adapter holds back what it has read.
+fn latency_timer(tty: &str) -> String {
+    format!("/sys/class/tty/{tty}/device/latency_timer")
+}
+
 /// The rule that gives the adapter a name, wakes it, and keeps it from those who meddle.
 fn rule(adapter: &Adapter, name: &str) -> Option<Mend> {
     let usb = adapter.usb.as_ref()?;
@@ -270,15 +275,19 @@ fn rule(adapter: &Adapter, name: &str) -> Option<Mend> {
          SUBSYSTEM==\"tty\", {this}, SYMLINK+=\"surehand-{name}\", ENV{{ID_MM_DEVICE_IGNORE}}=\"1\", ENV{{BRLTTY_BRAILLE_DRIVER}}=\"\"\n\
          ACTION==\"add\", SUBSYSTEM==\"usb\", ATTR{{idVendor}}==\"{vendor}\", ATTR{{idProduct}}==\"{product}\", TEST==\"power/control\", ATTR{{power/control}}=\"on\"\n",
     );
+    let mut now = Vec::new();
     if adapter.latency_ms.is_some() {
         text += &format!(
             "ACTION==\"add\", SUBSYSTEM==\"usb-serial\", DRIVER==\"{}\", {this}, ATTR{{latency_timer}}=\"{LATENCY_MS}\"\n",
             adapter.driver
         );
+        let timer = latency_timer(&adapter.tty).into();
+        now.push((timer, LATENCY_MS.to_string()));
     }
     Some(Mend {
         path: format!("/etc/udev/rules.d/70-surehand-{name}.rules").into(),
         text,
+        now,
         then: "`sudo udevadm control --reload`, then unplug the adapter and plug it in again"
             .into(),
     })
@@ -373,6 +382,7 @@ mod tests {
         }
         mend.write(&host).unwrap();
         let again = items(&host, stable(), "so101");
+        assert_eq!(again.len(), 1, "the timer is set: {again:?}");
         assert_eq!(
             again[0].mend, None,
             "it is there; the adapter is to be plugged in again"

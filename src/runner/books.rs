@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::job::{End, Event};
+use super::ledger::Ledger;
+use super::service::Service;
 use super::setup::{RunError, Setup};
 use super::{Approval, Options, Summary};
 use crate::approval::{Drift, Identity, Lock};
@@ -16,7 +18,7 @@ use crate::record::{folder, users};
 /// The log of a run, and what it runs with.
 #[derive(Debug)]
 pub(super) struct Books {
-    pub(super) audit: Arc<Audit>,
+    pub(super) ledger: Arc<Ledger>,
     identity: Identity,
 }
 
@@ -37,8 +39,13 @@ impl Books {
         let start = start(setup, options, &identity, approved);
         let audit = Audit::begin(runs, &setup.job.name, labels(setup), &start)
             .map_err(|error| configuration(error.to_string()))?;
+        let service = Service::open(setup)
+            .map_err(|error| RunError::Hardware(format!("no thread for the book: {error}")))?;
         let books = Books {
-            audit: Arc::new(audit),
+            ledger: Arc::new(Ledger {
+                audit: Arc::new(audit),
+                service,
+            }),
             identity,
         };
         let held = lock.and_then(|lock| books.hold_to(setup, options.approval, lock));
@@ -68,7 +75,7 @@ impl Books {
         let Some(first) = all.first() else {
             return Ok(());
         };
-        self.audit.add("drift", &json!({"differs": all}));
+        self.ledger.audit.add("drift", &json!({"differs": all}));
         Err(RunError::Configuration(match all.len() - 1 {
             0 => first.clone(),
             more => format!(
@@ -96,10 +103,10 @@ impl Books {
 
     /// Makes this the run that `surehand log` shows.
     pub(super) fn make_latest(&self, options: &Options) {
-        self.audit.make_latest();
+        self.ledger.audit.make_latest();
         if let Some(sockets) = options.socket.parent() {
             // A convenience: the log can be named as well.
-            let _ = folder::point(&sockets.join(folder::LATEST), self.audit.folder());
+            let _ = folder::point(&sockets.join(folder::LATEST), self.ledger.audit.folder());
         }
     }
 
@@ -118,8 +125,8 @@ impl Books {
 
     /// The run did not begin.
     pub(super) fn refused(&self, error: &RunError) {
-        end(&self.audit, "refused", error);
-        self.audit.close();
+        end(&self.ledger.audit, "refused", error);
+        self.ledger.audit.close();
     }
 }
 

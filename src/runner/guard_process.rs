@@ -9,9 +9,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::ledger::Ledger;
 use super::link::GuardLink;
 use crate::messages::RunnerReport;
-use crate::record::audit::Audit;
 
 /// How long a process takes to be gone once its connection has closed.
 const LAST_BREATH: Duration = Duration::from_millis(100);
@@ -95,19 +95,19 @@ impl GuardProcess {
         })
     }
 
-    /// Connects as soon as the guard listens; what it tells goes into `audit`, too.
+    /// Connects as soon as the guard listens; what it tells goes into `ledger`, too.
     ///
     /// # Errors
     /// When it ends first, or takes longer than `timeout`.
     pub fn connect(
         &mut self,
         report: &RunnerReport,
-        audit: Option<&Arc<Audit>>,
+        ledger: Option<&Arc<Ledger>>,
         timeout: Duration,
     ) -> Result<GuardLink, GuardError> {
         let started = Instant::now();
         loop {
-            let link = GuardLink::connect(&self.spec.socket, report.clone(), audit.cloned());
+            let link = GuardLink::connect(&self.spec.socket, report.clone(), ledger.cloned());
             if let Ok(link) = link {
                 return Ok(link);
             }

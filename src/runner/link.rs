@@ -12,13 +12,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::history::{History, JointSample};
+use super::ledger::Ledger;
 use crate::messages::channel::{Channel, Received, buffer, own_name};
 use crate::messages::{
     Cause, FromGuard, PROTOCOL, Plan, Refusal, Request, Role, RunnerReport, Status, Telemetry,
     ToGuard,
 };
 use crate::realtime;
-use crate::record::audit::Audit;
 use crate::units::MonoTime;
 
 /// How often the lease is renewed.
@@ -57,7 +57,7 @@ struct Shared {
     news: Condvar,
     report: Mutex<RunnerReport>,
     closing: AtomicBool,
-    audit: Option<Arc<Audit>>,
+    ledger: Option<Arc<Ledger>>,
 }
 
 /// The connection. Dropping it is the runner's leaving.
@@ -76,14 +76,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl GuardLink {
     /// Connects to the guard listening at `path` as its runner; what the guard tells goes into
-    /// `audit`, too.
+    /// `ledger`, too.
     ///
     /// # Errors
     /// When nobody listens, or the guard refuses (another runner, another version).
     pub fn connect(
         path: &Path,
         report: RunnerReport,
-        audit: Option<Arc<Audit>>,
+        ledger: Option<Arc<Ledger>>,
     ) -> io::Result<GuardLink> {
         let (channel, guard_pid) = introduce(path, Role::Runner)?;
         let shared = Arc::new(Shared {
@@ -97,7 +97,7 @@ impl GuardLink {
             news: Condvar::new(),
             report: Mutex::new(report),
             closing: AtomicBool::new(false),
-            audit,
+            ledger,
         });
         let (beats, begun) = sync_channel(1);
         let guard = path.to_owned();
@@ -290,18 +290,6 @@ fn heartbeat(shared: &Shared, guard: &Path, begun: &SyncSender<io::Result<()>>) 
     }
 }
 
-fn write_down(message: &FromGuard, audit: &Audit) {
-    match message {
-        FromGuard::Telemetry(telemetry) => audit.tick(telemetry),
-        FromGuard::Asked(asked) => audit.asked(asked),
-        FromGuard::Welcome { .. }
-        | FromGuard::Refused(_)
-        | FromGuard::Held(_)
-        | FromGuard::Done(_)
-        | FromGuard::Status(_) => {}
-    }
-}
-
 fn receive(shared: &Shared) {
     let mut bytes = buffer();
     let mut silent = 0;
@@ -309,8 +297,8 @@ fn receive(shared: &Shared) {
         let received = shared
             .channel
             .receive_within::<FromGuard>(SILENCE, bytes.as_mut_slice());
-        if let (Received::Message(message), Some(audit)) = (&received, &shared.audit) {
-            write_down(message, audit);
+        if let (Received::Message(message), Some(ledger)) = (&received, &shared.ledger) {
+            ledger.hear(message);
         }
         let mut inbox = locked(&shared.inbox);
         match received {

@@ -11,12 +11,14 @@ mod held_up;
 pub mod history;
 pub mod job;
 pub mod latency;
+pub mod ledger;
 pub mod link;
 pub mod monitors;
 pub mod moves;
 pub mod planner;
 mod policy_arm;
 pub mod remote;
+mod service;
 mod setup;
 mod sight;
 mod starving;
@@ -34,6 +36,7 @@ use frozen::Frozen;
 use guard_process::{Boot, GuardError, GuardProcess, GuardSpec};
 use held_up::HeldUp;
 use job::{Arm, End, Event, Judge, Seen, Tally};
+use ledger::Ledger;
 use link::{GuardLink, GuardState};
 use monitors::Monitors;
 use planner::{Parts, Planner, SentPlan, SharedLink, Watching};
@@ -107,7 +110,7 @@ pub struct Runner {
     planner: Planner,
     plan: job::Plan,
     report: RunnerReport,
-    audit: Arc<Audit>,
+    ledger: Arc<Ledger>,
     /// Keep what they stand for until the end.
     _frozen: Frozen,
     _watch: Watch,
@@ -152,8 +155,9 @@ impl Runner {
             tool_speed: None,
         };
         let mut guard = GuardProcess::start(&spec, Boot::Fresh)?;
-        let audit = &books.audit;
-        let started = Self::start_beside(&mut guard, setup, options, audit);
+        let ledger = &books.ledger;
+        let audit = &ledger.audit;
+        let started = Self::start_beside(&mut guard, setup, options, ledger);
         let started = started.and_then(|parts| books.still(setup).map(|()| parts));
         let watch = Watch::start(books.files(&setup.cell.file), Arc::clone(audit))
             .map_err(|error| RunError::Hardware(format!("no thread to watch files: {error}")));
@@ -169,7 +173,7 @@ impl Runner {
             planner,
             plan,
             report,
-            audit: Arc::clone(audit),
+            ledger: Arc::clone(ledger),
             _frozen: frozen,
             _watch: watch,
             _runtime: runtime,
@@ -190,7 +194,7 @@ impl Runner {
         guard: &mut GuardProcess,
         setup: &Setup,
         options: &Options,
-        audit: &Arc<Audit>,
+        ledger: &Arc<Ledger>,
     ) -> Result<
         (
             SharedLink,
@@ -206,9 +210,10 @@ impl Runner {
             pid: std::process::id(),
             job: name(&setup.job.name),
             backend: name(&backend),
+            service: ledger.service.due(),
             ..RunnerReport::default()
         };
-        let link = Arc::new(guard.connect(&report, Some(audit), BRING_UP)?);
+        let link = Arc::new(guard.connect(&report, Some(ledger), BRING_UP)?);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("cameras")
@@ -216,7 +221,8 @@ impl Runner {
             .build()
             .map_err(|error| RunError::Hardware(format!("no threads for the cameras: {error}")))?;
         let link: SharedLink = Arc::new(Mutex::new(link));
-        let planner = start_planner(setup, policy, &link, &runtime, Some(audit), None)?;
+        let audit = Some(&ledger.audit);
+        let planner = start_planner(setup, policy, &link, &runtime, audit, None)?;
         let plan = job::Plan {
             episodes: options.episodes,
             time: options.time,
@@ -283,12 +289,13 @@ impl Runner {
         told_to_end: &AtomicBool,
         events: &mut dyn FnMut(Event),
     ) -> Result<Summary, RunError> {
-        let audit = Arc::clone(&self.audit);
+        let ledger = Arc::clone(&self.ledger);
         let outcome = self.run_job(judge, told_to_end, &mut |event| {
-            books::event(&audit, &event);
+            books::event(&ledger.audit, &event);
             events(event);
         });
-        books::ended(&audit, &outcome);
+        ledger.service.save();
+        books::ended(&ledger.audit, &outcome);
         outcome
     }
 
@@ -309,7 +316,7 @@ impl Runner {
                 guard: &mut self.guard,
                 link: &self.link,
                 report: &mut self.report,
-                audit: &self.audit,
+                ledger: &self.ledger,
             };
             job::run(&self.plan, &mut arm, planner, judge, told_to_end, events).map_err(|why| {
                 match planner.refused() {
@@ -424,7 +431,7 @@ struct WatchedArm<'a> {
     guard: &'a mut GuardProcess,
     link: &'a SharedLink,
     report: &'a mut RunnerReport,
-    audit: &'a Arc<Audit>,
+    ledger: &'a Arc<Ledger>,
 }
 
 impl WatchedArm<'_> {
@@ -436,16 +443,16 @@ impl WatchedArm<'_> {
         tracing::error!("the guard is {lost:?}; replacing it");
         let how = format!("{lost:?}").to_lowercase();
         let pid = self.current().guard_pid;
-        self.audit
-            .add("guard_lost", &json!({"guard_pid": pid, "how": how}));
+        let audit = &self.ledger.audit;
+        audit.add("guard_lost", &json!({"guard_pid": pid, "how": how}));
         self.guard.replace()?;
-        self.audit.guard_replaced();
+        audit.guard_replaced();
         let fresh = self
             .guard
-            .connect(self.report, Some(self.audit), TAKE_OVER)?;
+            .connect(self.report, Some(self.ledger), TAKE_OVER)?;
         let fresh = Arc::new(fresh);
         let pid = fresh.guard_pid;
-        self.audit.add("guard_replaced", &json!({"guard_pid": pid}));
+        audit.add("guard_replaced", &json!({"guard_pid": pid}));
         *self.link.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(pid)
     }
@@ -455,10 +462,15 @@ impl Arm for WatchedArm<'_> {
     fn observe(&mut self, events: &mut dyn FnMut(Event)) -> Result<Seen, String> {
         let link = self.current();
         link.wait_news(Duration::from_millis(20));
-        let health = self.audit.health();
+        let health = self.ledger.audit.health();
         if health != self.report.log {
             self.report.log = health;
             link.report(|report| report.log = health);
+        }
+        let due = self.ledger.service.due();
+        if due != self.report.service {
+            self.report.service.clone_from(&due);
+            link.report(|report| report.service = due);
         }
         match link.guard() {
             GuardState::Up => Ok(link
