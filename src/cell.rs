@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod arms;
 mod cameras;
 mod chunks;
 mod inputs;
@@ -15,6 +16,7 @@ mod parse;
 mod remote;
 mod watch;
 
+pub use arms::{CellArm, TwoArms, joint_of, start_poses};
 pub use cameras::{CameraSection, CameraSource, DeviceSection, PixelForm};
 pub use chunks::{ChunkSection, HeldUpSection, Joining};
 pub use inputs::{Contact, InputSection, Lines, ModemLine, Pull, RelayLine, RelaySection};

@@ -15,6 +15,7 @@ pub mod channel;
 mod mode;
 mod plan;
 mod refusal;
+mod together;
 mod watch;
 pub use asked::{Answer, Asked, Asker};
 pub(crate) use cause::error_bits;
@@ -22,10 +23,11 @@ pub use cause::{Cause, Names, ServerFault};
 pub use mode::{Mode, Rung};
 pub use plan::{MAX_WAYPOINTS, Plan, ToolPose, ToolSetpoint, Waypoints};
 pub use refusal::Refusal;
+pub use together::together;
 pub use watch::{Raised, Then, Watch};
 
 /// Both ends must speak the same version; a `Hello` with another one is refused.
-pub const PROTOCOL: u32 = 8;
+pub const PROTOCOL: u32 = 9;
 /// The most cameras one cell may have.
 pub const MAX_CAMERAS: usize = 4;
 /// The most safety inputs one cell may have.
