@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod arms;
 mod cameras;
 mod chunks;
 mod inputs;
@@ -16,6 +17,7 @@ mod remote;
 mod service;
 mod watch;
 
+pub use arms::{CellArm, TwoArms, joint_of, start_poses};
 pub use cameras::{CameraSection, CameraSource, DeviceSection, PixelForm};
 pub use chunks::{ChunkSection, HeldUpSection, Joining};
 pub use inputs::{Contact, InputSection, Lines, ModemLine, Pull, RelayLine, RelaySection};

@@ -16,6 +16,7 @@ mod mode;
 mod plan;
 mod refusal;
 mod service;
+mod together;
 mod watch;
 pub use asked::{Answer, Asked, Asker};
 pub(crate) use cause::error_bits;
@@ -24,6 +25,7 @@ pub use mode::{Mode, Rung};
 pub use plan::{MAX_WAYPOINTS, Plan, ToolPose, ToolSetpoint, Waypoints};
 pub use refusal::Refusal;
 pub use service::{MAX_SERVICE, ServiceDue};
+pub use together::together;
 pub use watch::{Raised, Then, Watch};
 
 /// Both ends must speak the same version; a `Hello` with another one is refused.

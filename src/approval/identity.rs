@@ -13,8 +13,9 @@ use crate::policy::package;
 
 /// What of a cell file says on which wires the arm is, where files are and what is to be serviced
 /// when, but not what files hold nor how the arm moves. `*` is any name.
-const WIRES: [&[&str]; 12] = [
+const WIRES: [&[&str]; 13] = [
     &["name"],
+    &["arms", "*", "cell"],
     &["arm", "urdf"],
     &["arm", "calibration"],
     &["bus", "port"],
@@ -101,6 +102,36 @@ impl Identity {
             files,
             cell: values(&table),
         })
+    }
+
+    /// Of a cell of several arms: of `shared`, what they share, with the packages of `jobs`, and of
+    /// each arm's own cell without its jobs and cameras, under `arms.NAME`.
+    ///
+    /// # Errors
+    /// When a file can't be read.
+    pub fn of_several<'a>(
+        shared: &Cell,
+        jobs: impl IntoIterator<Item = &'a JobSection>,
+        arms: impl IntoIterator<Item = (&'a str, &'a Cell)>,
+    ) -> Result<Identity, IdentityError> {
+        let mut all = Identity::of(shared, jobs)?;
+        // Those of the first arm, which has them under its name.
+        all.files.retain(|key, _| !key.starts_with("arm."));
+        for (name, cell) in arms {
+            let own = Identity::of(cell, [])?;
+            let under = |key: &String| format!("arms.{name}.{key}");
+            let files = own.files.iter();
+            all.files
+                .extend(files.map(|(key, print)| (under(key), print.clone())));
+            let unused = |key: &str| {
+                let elsewhere = ["jobs.", "cameras.", "inference.", "watch."];
+                elsewhere.iter().any(|table| key.starts_with(table))
+            };
+            let values = own.cell.iter().filter(|(key, _)| !unused(key));
+            all.cell
+                .extend(values.map(|(key, value)| (under(key), value.clone())));
+        }
+        Ok(all)
     }
 
     /// The hash of the cell's values, one `key = value` a line.

@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use super::{ArmSection, BackendKind, Cell, InferenceSection, LoopSection};
 
+mod arms;
 mod bus;
 mod cameras;
 mod held_up;
@@ -21,6 +22,7 @@ mod remote;
 mod service;
 mod watch;
 
+pub(super) use arms::two_arms;
 use bus::{RawBus, bus};
 use cameras::{RawCamera, cameras};
 use held_up::{RawHeldUp, held_up};
@@ -138,6 +140,17 @@ impl Source<'_> {
         }
     }
 
+    /// The whole text as a `T`.
+    fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, CellError> {
+        toml::from_str(self.text).map_err(|error| {
+            let what = error.message().replace('\n', " ");
+            match error.span() {
+                Some(span) => self.at(span, what),
+                None => CellError::new(self.file, what),
+            }
+        })
+    }
+
     /// `value` when it is finite and inside `range`, else an error naming key and range.
     fn number(
         &self,
@@ -184,29 +197,36 @@ impl Source<'_> {
 
 /// The cell of file `path`, whose text is in `text_in`.
 pub(super) fn load(path: &Path, text_in: &Path) -> Result<Cell, CellError> {
-    let text = std::fs::read_to_string(text_in)
-        .map_err(|error| CellError::new(path, format!("the cell file can't be read: {error}")))?;
-    parse(path, &text)
+    parse(path, &text_of(path, text_in)?)
+}
+
+/// What `text_in` holds, which stands for the cell file `path`.
+fn text_of(path: &Path, text_in: &Path) -> Result<String, CellError> {
+    std::fs::read_to_string(text_in)
+        .map_err(|error| CellError::new(path, format!("the cell file can't be read: {error}")))
+}
+
+/// The cell's name, which names a socket.
+fn named(source: &Source<'_>, name: &Spanned<String>) -> Result<String, CellError> {
+    let text = name.get_ref();
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if text.is_empty() || text.len() > 32 || !text.chars().all(plain) {
+        return Err(source.at(
+            name.span(),
+            "`name` must be 1 to 32 letters, digits, `-` or `_`: it names a socket",
+        ));
+    }
+    Ok(text.clone())
 }
 
 pub(super) fn parse(path: &Path, text: &str) -> Result<Cell, CellError> {
     let source = Source { file: path, text };
-    let raw: RawCell = toml::from_str(text).map_err(|error| {
-        let what = error.message().replace('\n', " ");
-        match error.span() {
-            Some(span) => source.at(span, what),
-            None => CellError::new(path, what),
-        }
-    })?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let name = raw.name.get_ref().clone();
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if name.is_empty() || name.len() > 32 || !name.chars().all(plain) {
-        return Err(source.at(
-            raw.name.span(),
-            "`name` must be 1 to 32 letters, digits, `-` or `_`: it names a socket",
-        ));
+    if let Some(place) = arms::place_of_arms(text) {
+        return Err(arms::not_for_one(&source, place));
     }
+    let raw: RawCell = source.read()?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let name = named(&source, &raw.name)?;
     let joints: Vec<String> = raw.limits.keys().cloned().collect();
     Ok(Cell {
         name,

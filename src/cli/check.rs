@@ -10,11 +10,14 @@ pub(super) mod server;
 use serde_json::json;
 
 use super::{Exit, Outcome, output};
-use crate::approval::{Identity, Lock, LockError};
-use crate::cell::{Cell, JobSection, Overrides, PolicySection};
+use crate::approval::{Identity, IdentityError, Lock, LockError};
+use crate::cell::{
+    Arm, Cell, CellError, JobSection, Overrides, PolicySection, TwoArms, start_poses,
+};
 use crate::policy::finding::{Finding, Findings, Severity};
 use crate::policy::{Embodiment, Package, familiarity, fits, package};
-use crate::runner::{PolicyArm, overridden, remote};
+use crate::runner::{PolicyArms, overridden, remote};
+use crate::units::Rad;
 use latency::Measured;
 use server::Asked;
 
@@ -77,18 +80,89 @@ pub(super) fn error(place: &Path, what: impl std::fmt::Display, remedy: &str) ->
 }
 
 fn check_cell(path: &Path, findings: &mut Vec<Finding>) -> (Vec<Asked>, Vec<Measured>) {
-    let cell = match Cell::load(path, &Overrides::default()) {
-        Ok(cell) => cell,
-        Err(problem) => {
-            findings.push(Finding {
-                severity: Severity::Error,
-                place: problem.place,
-                what: problem.what,
-                remedy: "mend the cell file".into(),
-            });
-            return (Vec::new(), Vec::new());
-        }
+    let unread = |problem: CellError| Finding {
+        severity: Severity::Error,
+        place: problem.place,
+        what: problem.what,
+        remedy: "mend the cell file".into(),
     };
+    match TwoArms::load(path) {
+        Ok(Some(two)) => check_two(&two, findings),
+        Ok(None) => match Cell::load(path, &Overrides::default()) {
+            Ok(cell) => check_arms(&cell, &[("", &cell)], check_lock(&cell), findings),
+            Err(problem) => {
+                findings.push(unread(problem));
+                (Vec::new(), Vec::new())
+            }
+        },
+        Err(problem) => {
+            findings.push(unread(problem));
+            (Vec::new(), Vec::new())
+        }
+    }
+}
+
+/// A cell of two arms: each as it is by itself, and what they share.
+fn check_two(two: &TwoArms, findings: &mut Vec<Finding>) -> (Vec<Asked>, Vec<Measured>) {
+    let Some(shared) = two.shared() else {
+        return (Vec::new(), Vec::new());
+    };
+    let arms = names_and_cells(two);
+    for (name, cell) in &arms {
+        let space = &cell.workspace;
+        if space.walls.is_none() && space.planes.is_empty() && space.keep_out.is_empty() {
+            findings.push(Finding {
+                severity: Severity::Warning,
+                place: cell.file.display().to_string(),
+                what: format!("nothing keeps arm {name} out of the other's reach: neither guard knows where the other arm is"),
+                remedy: "give it `workspace.walls`, `planes` or `keep_out` that end before the other's reach, or let both work there on purpose".into(),
+            });
+        }
+    }
+    let identity = Identity::of_several(&shared, &shared.jobs, arms.iter().copied());
+    let lock = lock_against(&shared.file, identity);
+    check_arms(&shared, &arms, lock, findings)
+}
+
+/// The arms of a cell of two.
+pub(super) fn names_and_cells(two: &TwoArms) -> Vec<(&str, &Cell)> {
+    let arms = two.arms.iter();
+    arms.map(|arm| (arm.name.as_str(), &arm.cell)).collect()
+}
+
+/// A cell that has `shared` in common for `arms`, each with its name.
+fn check_arms(
+    shared: &Cell,
+    arms: &[(&str, &Cell)],
+    lock: Vec<Finding>,
+    findings: &mut Vec<Finding>,
+) -> (Vec<Asked>, Vec<Measured>) {
+    for (_, cell) in arms {
+        check_wires(cell, findings);
+    }
+    if shared.inference.held_up.is_some() {
+        findings.push(Finding {
+            severity: Severity::Warning,
+            place: shared.file.display().to_string(),
+            what: "`inference.held_up` makes inference slower on purpose".into(),
+            remedy: "remove it when the trial is over".into(),
+        });
+    }
+    let wrong = check_files(shared, arms);
+    let broken = wrong.iter().any(|f| f.severity == Severity::Error);
+    findings.extend(wrong);
+    findings.extend(lock);
+    if broken {
+        return (Vec::new(), Vec::new());
+    }
+    live::check(shared, findings);
+    let mut servers = server::ask(shared, findings);
+    let measured = latency::measure(shared, &mut servers, findings);
+    (servers, measured)
+}
+
+/// What an arm is plugged into.
+fn check_wires(cell: &Cell, findings: &mut Vec<Finding>) {
     if !cell.bus.port.exists() {
         findings.push(error(
             &cell.bus.port,
@@ -110,39 +184,25 @@ fn check_cell(path: &Path, findings: &mut Vec<Finding>) -> (Vec<Asked>, Vec<Meas
             ));
         }
     }
-    if cell.inference.held_up.is_some() {
-        findings.push(Finding {
-            severity: Severity::Warning,
-            place: path.display().to_string(),
-            what: "`inference.held_up` makes inference slower on purpose".into(),
-            remedy: "remove it when the trial is over".into(),
-        });
-    }
-    let wrong = check_files(&cell);
-    let broken = wrong.iter().any(|f| f.severity == Severity::Error);
-    findings.extend(wrong);
-    findings.extend(check_lock(&cell));
-    if broken {
-        return (Vec::new(), Vec::new());
-    }
-    live::check(&cell, findings);
-    let mut servers = server::ask(&cell, findings);
-    let measured = latency::measure(&cell, &mut servers, findings);
-    (servers, measured)
 }
 
 /// What differs from what was approved.
 pub(super) fn check_lock(cell: &Cell) -> Vec<Finding> {
-    let lock = match Lock::read(&cell.file) {
+    lock_against(&cell.file, Identity::of(cell, &cell.jobs))
+}
+
+/// What of `identity`, that of the cell in `file`, differs from what was approved.
+fn lock_against(file: &Path, identity: Result<Identity, IdentityError>) -> Vec<Finding> {
+    let lock = match Lock::read(file) {
         Ok(Some(lock)) => lock,
         Ok(None) => {
             return vec![Finding {
                 severity: Severity::Warning,
-                place: Lock::path(&cell.file).display().to_string(),
+                place: Lock::path(file).display().to_string(),
                 what: "nobody has approved this cell: any package, URDF, calibration and limits run in it".into(),
                 remedy: format!(
                     "look at them and approve them with `surehand lock {}`",
-                    cell.file.display()
+                    file.display()
                 ),
             }];
         }
@@ -154,14 +214,14 @@ pub(super) fn check_lock(cell: &Cell) -> Vec<Finding> {
             return vec![error(&path, why, remedy)];
         }
     };
-    let identity = match Identity::of(cell, &cell.jobs) {
+    let identity = match identity {
         Ok(identity) => identity,
         Err(unread) => {
             let remedy = "mend the cell file or the file it names";
             return vec![error(&unread.path, unread.why, remedy)];
         }
     };
-    let drift = lock.drift(&identity, &cell.file, None);
+    let drift = lock.drift(&identity, file, None);
     let findings = drift.iter();
     findings
         .map(|drift| error(&drift.path, &drift.what, &drift.remedy))
@@ -183,32 +243,43 @@ fn pace(package: &Package, job: &JobSection) -> Option<Finding> {
     })
 }
 
-/// What is wrong with the files that a cell names.
-pub(super) fn check_files(cell: &Cell) -> Vec<Finding> {
+/// What is wrong with the files that `cell` names, and those of its `arms`, each with its name; the
+/// only one has none.
+pub(super) fn check_files(cell: &Cell, arms: &[(&str, &Cell)]) -> Vec<Finding> {
     const MEND: &str = "mend the cell file or the file it names";
     let path = &cell.file;
-    let mut findings = Vec::new();
-    let arm = match cell.load_arm() {
-        Ok(arm) => arm,
-        Err(problem) => {
-            findings.push(error(path, problem, MEND));
-            return findings;
+    let (mut findings, mut loaded) = (Vec::new(), Vec::new());
+    for (name, own) in arms {
+        match own.load_arm() {
+            Ok(arm) => {
+                findings.extend(arm.narrowed.iter().map(|narrowed| {
+                    Finding {
+                    severity: Severity::Warning,
+                    place: own.arm.calibration.display().to_string(),
+                    what: narrowed.to_string(),
+                    remedy:
+                        "calibrate it over its whole range, or narrow its limits in the cell file"
+                            .into(),
+                }
+                }));
+                loaded.push((*name, arm));
+            }
+            Err(problem) => findings.push(error(&own.file, problem, MEND)),
         }
-    };
-    for narrowed in &arm.narrowed {
-        findings.push(Finding {
-            severity: Severity::Warning,
-            place: cell.arm.calibration.display().to_string(),
-            what: narrowed.to_string(),
-            remedy: "calibrate it over its whole range, or narrow its limits in the cell file"
-                .into(),
-        });
     }
-    let embodiment: Arc<dyn Embodiment> = Arc::new(PolicyArm(arm.clone()));
+    if loaded.len() < arms.len() {
+        return findings;
+    }
+    let all: Vec<(&str, &Arm)> = loaded.iter().map(|(name, arm)| (*name, arm)).collect();
+    let embodiment: Arc<dyn Embodiment> = Arc::new(PolicyArms::new(all.iter().copied()));
     let cameras: Vec<&str> = cell.cameras.iter().map(|c| c.name.as_str()).collect();
     for job in &cell.jobs {
-        let start = match cell.start_pose(job, &arm) {
-            Ok(start) => Some(start),
+        let start = match all.as_slice() {
+            [("", only)] => cell.start_pose(job, only).map(|pose| vec![pose]),
+            several => start_poses(path, job, several),
+        };
+        let start = match start {
+            Ok(start) => Some(start.iter().flatten().copied().collect::<Vec<Rad>>()),
             Err(problem) => {
                 findings.push(error(path, problem, MEND));
                 None

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::run::{Voice, socket_path, stop_on_signals};
+use super::run::{socket_path, stop_on_signals};
 use super::simulator::{Simulator, find_up, request};
+use super::voice::Voice;
 use super::{Exit, Outcome, output};
 use crate::cell::Overrides;
 use crate::runner::job::Judge;

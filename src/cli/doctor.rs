@@ -129,7 +129,7 @@ fn with_cell(args: &Args, host: &Host, cell: &Cell) -> Vec<Item> {
     let mut items = ports::items(host, &cell.bus.port, &stem(&cell.file));
     items.push(machine::disk(&folder::beside(&cell.file)));
     items.extend(service::items(cell));
-    let mut findings = check::check_files(cell);
+    let mut findings = check::check_files(cell, &[("", cell)]);
     let broken = (findings.iter()).any(|finding| finding.severity == Severity::Error);
     findings.extend(check::check_lock(cell));
     let (mut servers, mut timed) = (Vec::new(), Vec::new());

@@ -70,7 +70,7 @@ pub(super) fn run(args: &Args, socket: Option<&Path>, json: bool) -> Outcome {
         ),
         json!({"guard_pid": link.guard_pid, "runner_pid": std::process::id(), "socket": socket}),
     );
-    let operator = Guard::connect(Some(&socket))?;
+    let operator = Guard::connect(&socket)?;
     let mut hand = Hand::new(&cell, Axes::of(arm.model), operator, &link, screen);
     let outcome = hand.until_the_end(&told);
     hand.end(own.as_mut());

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::check::{check_files, error};
+use super::check::{check_files, error, names_and_cells};
 use super::{Exit, Failure, Outcome, output};
 use crate::approval::{Identity, Lock};
-use crate::cell::{Cell, Overrides};
+use crate::cell::{Cell, Overrides, TwoArms};
 use crate::policy::finding::Severity;
 use crate::record::{clock, users};
 
@@ -21,12 +21,24 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, json: bool) -> Outcome {
-    let cell = Cell::load(&args.cell, &Overrides::default()).map_err(Failure::configuration)?;
-    let wrong = check_files(&cell);
+    let two = TwoArms::load(&args.cell).map_err(Failure::configuration)?;
+    let cell = match two.as_ref().and_then(TwoArms::shared) {
+        Some(shared) => shared,
+        None => Cell::load(&args.cell, &Overrides::default()).map_err(Failure::configuration)?,
+    };
+    let arms = match &two {
+        Some(two) => names_and_cells(two),
+        None => vec![("", &cell)],
+    };
+    let wrong = check_files(&cell, &arms);
     if let Some(wrong) = wrong.iter().find(|it| it.severity == Severity::Error) {
         return Err(Failure::configuration(format!("not approved: {wrong}")));
     }
-    let identity = Identity::of(&cell, &cell.jobs).map_err(Failure::configuration)?;
+    let identity = match &two {
+        Some(_) => Identity::of_several(&cell, &cell.jobs, arms),
+        None => Identity::of(&cell, &cell.jobs),
+    };
+    let identity = identity.map_err(Failure::configuration)?;
     let before = match Lock::read(&cell.file) {
         Ok(before) => before,
         // It is written anew, and said.

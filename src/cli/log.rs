@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::voice::said_of;
 use super::{Exit, Failure, Outcome, output};
 use crate::messages::channel::socket_folder;
 use crate::record::clock::parse;
@@ -121,7 +122,8 @@ impl Page {
         let since = (at - *self.first.get_or_insert(at)) as f64 / 1000.0;
         let event = line["event"].as_str().unwrap_or("?");
         let mut told = told(event, line).into_iter();
-        let first = told.next().unwrap_or_default();
+        let arm = line["arm"].as_str().map_or(String::new(), said_of);
+        let first = format!("{arm}{}", told.next().unwrap_or_default());
         let clock = clock.trim_end_matches('Z');
         lines.push(format!("{clock:<12} {since:>+9.3} s  {event:<9} {first}"));
         lines.extend(told.map(|more| format!("{:<35} {more}", "")));

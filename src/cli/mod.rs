@@ -27,6 +27,7 @@ mod sim;
 mod simulator;
 mod status;
 mod trace;
+mod voice;
 
 /// How a command ended, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,19 @@
-//! The operator's verbs: straight to the guard's own socket, never through the runner.
+//! The operator's verbs: straight to the guard's own socket, never through the runner. In a cell of
+//! two arms they are said to both guards.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
 
+use super::voice::said_of;
 use super::{Exit, Failure, Outcome, output};
-use crate::messages::channel::{Channel, Received, buffer, own_name, running_controllers};
-use crate::messages::{FromGuard, Name, Names, PROTOCOL, Refusal, Request, Role, Status, ToGuard};
+use crate::messages::channel::{
+    Channel, Received, arm_at, buffer, guards_of, own_name, running_controllers,
+};
+use crate::messages::{
+    FromGuard, Mode, Name, Names, PROTOCOL, Refusal, Request, Role, Status, ToGuard,
+};
 
 /// How long the guard may take to answer; it answers within two ticks.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -35,7 +41,7 @@ pub(super) enum Verb<'a> {
 
 /// Asks the controller for one thing.
 pub(super) fn ask(socket: Option<&Path>, verb: Verb<'_>, json: bool) -> Outcome {
-    let mut guard = Guard::connect(socket)?;
+    let mut guards = Guard::all(socket)?;
     let (request, done) = match verb {
         Verb::Reset => (
             Request::Reset,
@@ -43,7 +49,9 @@ pub(super) fn ask(socket: Option<&Path>, verb: Verb<'_>, json: bool) -> Outcome 
         ),
         Verb::Enable => (Request::Enable, "torque is on; the arm stands"),
         Verb::Start(job) => {
-            guard.expect_job(job)?;
+            for guard in &mut guards {
+                guard.expect_job(job)?;
+            }
             (Request::Start, "started")
         }
         Verb::Pause => (Request::Pause, "paused; `surehand start` goes on"),
@@ -57,15 +65,74 @@ pub(super) fn ask(socket: Option<&Path>, verb: Verb<'_>, json: bool) -> Outcome 
             "the controller stops the arm and ends; it holds, or is parked where the cell says so",
         ),
     };
-    match guard.answer(request) {
-        Some(FromGuard::Done(_)) => Ok(tell(request, done, json)),
-        Some(FromGuard::Refused(refusal)) => {
-            let name = format!("{request:?}").to_lowercase();
-            Err(guard.refused(&name, refusal)?)
+    match request {
+        Request::Reset | Request::Enable | Request::Start => {
+            one_by_one(concerned(guards, request)?, request)?;
         }
-        Some(FromGuard::Held(holder)) => Err(held(&format!("{request:?}").to_lowercase(), &holder)),
-        _ => Err(no_answer()),
+        Request::StartHeld
+        | Request::Pause
+        | Request::Stop
+        | Request::Release
+        | Request::Park
+        | Request::Shutdown => together(guards, request)?,
     }
+    Ok(tell(request, done, json))
+}
+
+/// Those of a cell's guards that `request` is for: an arm that is where it leads need not be asked,
+/// as long as there is another.
+fn concerned(guards: Vec<Guard>, request: Request) -> Result<Vec<Guard>, Failure> {
+    if guards.len() <= 1 {
+        return Ok(guards);
+    }
+    let (mut others, mut there) = (Vec::new(), Vec::new());
+    for mut guard in guards {
+        let mode = guard.status()?.mode;
+        let already = match request {
+            Request::Reset => !mode.latched(),
+            Request::Start => mode == Mode::Running,
+            _ => false,
+        };
+        if already {
+            there.push(guard);
+        } else {
+            others.push(guard);
+        }
+    }
+    Ok(if others.is_empty() { there } else { others })
+}
+
+/// Asks one after the other until one refuses; arms that were started are paused again then.
+fn one_by_one(guards: Vec<Guard>, request: Request) -> Result<(), Failure> {
+    let mut done: Vec<Guard> = Vec::new();
+    for mut guard in guards {
+        let answer = guard.answer(request);
+        if let Err(failure) = guard.granted(request, answer) {
+            if request == Request::Start {
+                let pause = ToGuard::Request(Request::Pause);
+                done.iter_mut().for_each(|guard| guard.send(&pause));
+            }
+            return Err(failure);
+        }
+        done.push(guard);
+    }
+    Ok(())
+}
+
+/// Asks all, and then hears all: nobody's refusal keeps the others from it.
+fn together(mut guards: Vec<Guard>, request: Request) -> Result<(), Failure> {
+    let asked = ToGuard::Request(request);
+    guards.iter_mut().for_each(|guard| guard.send(&asked));
+    let mut all = Vec::new();
+    for guard in &mut guards {
+        let answer = guard.receive();
+        all.push(guard.granted(request, answer));
+    }
+    // The end of one arm is passed on to the other, which may be gone before it can answer.
+    if request == Request::Shutdown && all.iter().any(Result::is_ok) {
+        return Ok(());
+    }
+    all.into_iter().collect()
 }
 
 /// One line on `request`, which came while somebody else holds control.
@@ -88,17 +155,38 @@ fn tell(request: Request, done: &str, json: bool) -> Exit {
 }
 
 /// A stop is the first word on its connection and waits for no welcome; where the connection is
-/// taken away by a crowd of others, it is said again.
+/// taken away by a crowd of others, it is said again. All guards of a cell are told before the answer
+/// of any is waited for.
 pub(super) fn stop(socket: Option<&Path>, json: bool) -> Outcome {
+    let mut left = sockets(socket)?;
+    let mut failure = no_answer();
     for _ in 0..STOP_TRIES {
-        let mut guard = Guard::reach(socket)?;
-        guard.send(&ToGuard::Request(Request::Stop));
-        if let Some(FromGuard::Done(request)) = guard.receive() {
+        let told = left.into_iter().map(|path| {
+            let mut guard = Guard::reach(&path);
+            if let Ok(guard) = &mut guard {
+                guard.send(&ToGuard::Request(Request::Stop));
+            }
+            (path, guard)
+        });
+        let told: Vec<(PathBuf, Result<Guard, Failure>)> = told.collect();
+        left = Vec::new();
+        for (path, guard) in told {
+            let answer = guard.map(|mut guard| guard.receive());
+            match answer {
+                Ok(Some(FromGuard::Done(_))) => {}
+                Ok(_) => left.push(path),
+                Err(why) => {
+                    failure = why;
+                    left.push(path);
+                }
+            }
+        }
+        if left.is_empty() {
             let done = "stopping; the arm holds with torque on, latched";
-            return Ok(tell(request, done, json));
+            return Ok(tell(Request::Stop, done, json));
         }
     }
-    Err(no_answer())
+    Err(failure)
 }
 
 pub(super) fn no_answer() -> Failure {
@@ -107,30 +195,35 @@ pub(super) fn no_answer() -> Failure {
 
 /// A connection of an operator.
 pub(super) struct Guard {
+    /// Which arm's it is; empty in a cell of one.
+    pub(super) arm: String,
     channel: Channel,
     buffer: Box<[u8; crate::messages::MAX_MESSAGE]>,
 }
 
 impl Guard {
-    /// Connects to the controller at `socket`, or to the only one that runs.
-    pub(super) fn connect(socket: Option<&Path>) -> Result<Guard, Failure> {
+    /// Connects to the guard that listens at `socket`.
+    pub(super) fn connect(socket: &Path) -> Result<Guard, Failure> {
         let mut guard = Guard::reach(socket)?;
         guard.introduce()?;
         Ok(guard)
     }
 
-    fn reach(socket: Option<&Path>) -> Result<Guard, Failure> {
-        let path = match socket {
-            Some(path) => path.to_owned(),
-            None => the_only_one()?,
-        };
-        let channel = Channel::connect(&path).map_err(|error| {
+    /// Connects to all guards of the controller at `socket`, or of the only one that runs.
+    pub(super) fn all(socket: Option<&Path>) -> Result<Vec<Guard>, Failure> {
+        let sockets = sockets(socket)?;
+        sockets.iter().map(|path| Guard::connect(path)).collect()
+    }
+
+    fn reach(path: &Path) -> Result<Guard, Failure> {
+        let channel = Channel::connect(path).map_err(|error| {
             Failure::hardware(format!(
                 "no controller listens at {}: {error}",
                 path.display()
             ))
         })?;
         Ok(Guard {
+            arm: arm_at(path).to_owned(),
             channel,
             buffer: buffer(),
         })
@@ -185,12 +278,24 @@ impl Guard {
         }
     }
 
+    /// What `answer` to `request` means for whoever asked.
+    fn granted(&mut self, request: Request, answer: Option<FromGuard>) -> Result<(), Failure> {
+        let name = format!("{request:?}").to_lowercase();
+        match answer {
+            Some(FromGuard::Done(_)) => Ok(()),
+            Some(FromGuard::Refused(refusal)) => Err(self.refused(&name, refusal)?),
+            Some(FromGuard::Held(holder)) => Err(held(&name, &holder)),
+            _ => Err(no_answer()),
+        }
+    }
+
     /// One line on `request`, which the guard refused.
     pub(super) fn refused(&mut self, request: &str, refusal: Refusal) -> Result<Failure, Failure> {
         let status = self.status()?;
         Ok(Failure {
             line: format!(
-                "{request} was refused: {}; the controller is {}{}",
+                "{}{request} was refused: {}; the controller is {}{}",
+                said_of(&self.arm),
                 status.with_names(|names| refusal.text(names)),
                 status.mode,
                 super::status::why(&status)
@@ -226,6 +331,15 @@ impl Guard {
             _ => Ok(()),
         }
     }
+}
+
+/// Where the guards of the controller at `socket`, or of the only one that runs, listen.
+fn sockets(socket: Option<&Path>) -> Result<Vec<PathBuf>, Failure> {
+    let path = match socket {
+        Some(path) => path.to_owned(),
+        None => the_only_one()?,
+    };
+    Ok(guards_of(&path))
 }
 
 fn the_only_one() -> Result<PathBuf, Failure> {

@@ -5,14 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use super::{Exit, Failure, Outcome, output};
-use crate::cell::Overrides;
+use super::voice::Voice;
+use super::{Exit, Failure, Outcome};
 use crate::messages::channel::socket_folder;
-use crate::messages::{Cause, Names};
-use crate::runner::job::{End, Event, NoJudge};
-use crate::runner::{Approval, Options, RunError, Runner, Setup, Stopper, Summary};
+use crate::runner::job::NoJudge;
+use crate::runner::{Approval, ArmSetup, Options, RunError, Runner, Setup, Stopper};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -40,7 +39,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, socket: Option<PathBuf>, json: bool) -> Outcome {
-    let setup = Setup::load(&args.cell, args.job.as_deref(), &Overrides::default())?;
+    let setup = Setup::load_any(&args.cell, args.job.as_deref())?;
     let options = Options {
         socket: socket_path(socket.as_deref(), &setup.cell.name)?,
         port: None,
@@ -58,10 +57,19 @@ pub(super) fn run(args: &Args, socket: Option<PathBuf>, json: bool) -> Outcome {
     let runner = Runner::start(&setup, &options)?;
     told.stop_first(runner.stopper());
     let voice = Voice::new(json, &setup);
-    voice.ready(&runner, &options, json!({"pty": setup.cell.bus.port}));
+    voice.ready(&runner, &options, wires(&setup));
     let summary = runner.run(&mut NoJudge, &told.flag, &mut |event| voice.event(&event))?;
     voice.done(&summary);
     Ok(voice.exit(&summary.end))
+}
+
+/// Where the arm is plugged in; of two arms, where each is.
+fn wires(setup: &Setup) -> Value {
+    let port = |arm: &ArmSetup| (arm.name.clone(), json!(arm.cell.bus.port));
+    match setup.arms.as_slice() {
+        [_] => json!({"pty": setup.cell.bus.port}),
+        arms => json!({"ptys": arms.iter().map(port).collect::<Map<String, Value>>()}),
+    }
 }
 
 impl From<RunError> for Failure {
@@ -134,182 +142,4 @@ pub(super) fn stop_on_signals() -> Result<Told, Failure> {
     })
     .map_err(|error| Failure::configuration(format!("signals can't be caught: {error}")))?;
     Ok(told)
-}
-
-/// Tells a person or a program what happens.
-pub(super) struct Voice {
-    json: bool,
-    joints: Vec<String>,
-    cameras: Vec<String>,
-    inputs: Vec<String>,
-    server: String,
-}
-
-impl Voice {
-    pub(super) fn new(json: bool, setup: &Setup) -> Voice {
-        Voice {
-            json,
-            joints: setup.joint_names(),
-            cameras: setup.cell.cameras.iter().map(|c| c.name.clone()).collect(),
-            inputs: setup.cell.inputs.iter().map(|i| i.name.clone()).collect(),
-            server: setup.job.server().unwrap_or_default().to_owned(),
-        }
-    }
-
-    pub(super) fn ready(&self, runner: &Runner, options: &Options, more: serde_json::Value) {
-        if self.json {
-            let mut event = json!({
-                "event": "ready",
-                "guard_pid": runner.guard_pid(),
-                "runner_pid": std::process::id(),
-                "socket": options.socket,
-            });
-            if let (Some(event), Some(more)) = (event.as_object_mut(), more.as_object()) {
-                event.extend(more.clone());
-            }
-            output::json(&event);
-        } else {
-            output::line_out(&format!(
-                "ready; stop the arm with Ctrl-C here or `surehand estop` anywhere (guard {})",
-                runner.guard_pid()
-            ));
-        }
-    }
-
-    pub(super) fn cause(&self, cause: &Cause) -> String {
-        let joints: Vec<&str> = self.joints.iter().map(String::as_str).collect();
-        let cameras: Vec<&str> = self.cameras.iter().map(String::as_str).collect();
-        let inputs: Vec<&str> = self.inputs.iter().map(String::as_str).collect();
-        cause.text(&Names {
-            joints: &joints,
-            cameras: &cameras,
-            inputs: &inputs,
-            backend: &self.server,
-        })
-    }
-
-    pub(super) fn event(&self, event: &Event) {
-        if self.json {
-            output::json(&match event {
-                Event::Mode(mode, cause) => json!({
-                    "event": "mode",
-                    "mode": mode.word(),
-                    "cause": cause.as_ref().map(|cause| self.cause(cause)),
-                    "remedy": cause.as_ref().map(Cause::remedy),
-                }),
-                Event::GuardReplaced(pid) => json!({"event": "guard_replaced", "guard_pid": pid}),
-                Event::Episode {
-                    index,
-                    success,
-                    seconds,
-                } => json!({
-                    "event": "episode",
-                    "index": index,
-                    "success": success,
-                    "seconds": seconds,
-                }),
-            });
-            return;
-        }
-        match event {
-            Event::Mode(mode, Some(cause)) => output::line_out(&format!(
-                "{mode}: {}\n  what to do: {}",
-                self.cause(cause),
-                cause.remedy()
-            )),
-            Event::Mode(mode, None) => output::line_out(mode.word()),
-            Event::GuardReplaced(pid) => {
-                output::line_out(&format!(
-                    "the guard was replaced; the new one is process {pid}"
-                ));
-            }
-            Event::Episode {
-                index,
-                success,
-                seconds,
-            } => {
-                let verdict = match success {
-                    Some(true) => "done",
-                    Some(false) => "failed",
-                    None => "over",
-                };
-                output::line_out(&format!(
-                    "episode {:>3}: {verdict} in {seconds:.1} s",
-                    index + 1
-                ));
-            }
-        }
-    }
-
-    pub(super) fn done(&self, summary: &Summary) {
-        let tally = &summary.tally;
-        let status = summary.status.as_deref();
-        let missed = status.map(|s| s.missed);
-        if self.json {
-            let times = |p: &crate::messages::Percentiles| json!({"p50": p.p50, "p99": p.p99, "p999": p.p999, "max": p.max});
-            output::json(&json!({
-                "event": "done",
-                "episodes": tally.episodes,
-                "succeeded": tally.succeeded,
-                "missed": missed,
-                "stops": tally.stops,
-                "ticks": status.map(|s| s.ticks),
-                "lateness_us": status.map(|s| times(&s.lateness_us)),
-                "bus_us": status.map(|s| times(&s.bus_us)),
-                "decide_us": status.map(|s| times(&s.decide_us)),
-                "inference_ms": status.and_then(|s| s.runner.as_ref()).map(|r| times(&r.inference_ms)),
-                "backend": status.and_then(|s| s.runner.as_ref()).map(|r| r.backend.as_str()),
-                "realtime": status.map(|s| s.granted.realtime()),
-            }));
-            return;
-        }
-        if tally.judged > 0 {
-            output::line_out(&format!(
-                "{} of {} episodes succeeded; {} stops",
-                tally.succeeded, tally.episodes, tally.stops
-            ));
-        } else {
-            output::line_out(&format!(
-                "{} episodes; {} stops",
-                tally.episodes, tally.stops
-            ));
-        }
-        if let Some(status) = status {
-            output::line_out(&format!(
-                "{} ticks at {:.0} Hz, {} missed; late p50 {:.0} µs, p99 {:.0}, max {:.0}; bus p99 {:.0} µs{}",
-                status.ticks,
-                status.rate_hz,
-                status.missed,
-                status.lateness_us.p50,
-                status.lateness_us.p99,
-                status.lateness_us.max,
-                status.bus_us.p99,
-                if status.granted.realtime() {
-                    ""
-                } else {
-                    "; NOT real time"
-                },
-            ));
-            if let Some(runner) = &status.runner {
-                output::line_out(&format!(
-                    "inference on {}: p50 {:.1} ms, p99 {:.1}, max {:.1}",
-                    runner.backend,
-                    runner.inference_ms.p50,
-                    runner.inference_ms.p99,
-                    runner.inference_ms.max
-                ));
-            }
-        }
-    }
-
-    pub(super) fn exit(&self, end: &End) -> Exit {
-        match end {
-            End::Finished => Exit::Done,
-            End::Told
-            | End::Stopped(Cause::OperatorStop | Cause::Shutdown | Cause::Signal | Cause::Parked) => {
-                Exit::Operator
-            }
-            End::Stopped(_) => Exit::SafeStop,
-        }
-    }
 }

@@ -6,8 +6,11 @@ use serde_json::{Value, json};
 
 use super::operator::Guard;
 use super::{Exit, Outcome, output};
+use crate::cell::joint_of;
 use crate::messages::{InputRole, Level, LogHealth, Percentiles, Raised, Rung, Status};
 use crate::units::JointSet;
+
+mod cell;
 
 /// More lost replies than this share is an alarm.
 const LOST_ALARM: f64 = 0.02;
@@ -17,13 +20,24 @@ const OVERLOAD_BIT: u8 = 0x20;
 const MISSED_ALARM: f64 = 0.01;
 
 pub(super) fn run(socket: Option<&Path>, json: bool) -> Outcome {
-    let status = Guard::connect(socket)?.status()?;
+    let mut arms = Vec::new();
+    for mut guard in Guard::all(socket)? {
+        let status = guard.status()?;
+        arms.push((guard.arm, status));
+    }
     if json {
-        output::json(&document(&status));
-    } else {
-        for line in lines(&status) {
-            output::line_out(&line);
-        }
+        output::json(&match arms.as_slice() {
+            [(arm, only)] if arm.is_empty() => document(only),
+            several => cell::document(several),
+        });
+        return Ok(Exit::Done);
+    }
+    let lines = match arms.as_slice() {
+        [(arm, only)] if arm.is_empty() => lines(only),
+        several => cell::lines(several),
+    };
+    for line in lines {
+        output::line_out(&line);
     }
     Ok(Exit::Done)
 }
@@ -252,6 +266,27 @@ fn alarms(status: &Status) -> Vec<String> {
 }
 
 fn lines(status: &Status) -> Vec<String> {
+    of_arm(status, "", Some(job(status)))
+}
+
+/// What runs and with which inference.
+fn job(status: &Status) -> String {
+    match &status.runner {
+        Some(runner) if !runner.job.is_empty() => format!(
+            "job {}, episode {}, inference on {} {:.1} ms (p99 {:.1})",
+            runner.job,
+            runner.episode,
+            runner.backend,
+            runner.inference_ms.p50,
+            runner.inference_ms.p99
+        ),
+        Some(_) => "a runner is connected and has no job".into(),
+        None => "no runner is connected".into(),
+    }
+}
+
+/// What is an arm's own, its joints called by its name, and `job` where that is to be said with it.
+fn of_arm(status: &Status, arm: &str, job: Option<String>) -> Vec<String> {
     let mut lines = Vec::new();
     lines.push(format!("{}{}", status.mode.word().to_uppercase(), {
         let text = cause_text(status);
@@ -262,18 +297,7 @@ fn lines(status: &Status) -> Vec<String> {
     }
     let alarms = alarms(status);
     lines.extend(alarms.into_iter().map(|alarm| format!("  ALARM: {alarm}")));
-    match &status.runner {
-        Some(runner) if !runner.job.is_empty() => lines.push(format!(
-            "job {}, episode {}, inference on {} {:.1} ms (p99 {:.1})",
-            runner.job,
-            runner.episode,
-            runner.backend,
-            runner.inference_ms.p50,
-            runner.inference_ms.p99
-        )),
-        Some(_) => lines.push("a runner is connected and has no job".into()),
-        None => lines.push("no runner is connected".into()),
-    }
+    lines.extend(job);
     lines.push(format!(
         "loop {:.0} Hz, {} ticks, {} missed; late {:.0} µs (p99 {:.0}, max {:.0}); bus {:.0} µs (p99 {:.0}){}",
         status.rate_hz,
@@ -295,10 +319,11 @@ fn lines(status: &Status) -> Vec<String> {
     for input in &status.inputs {
         lines.push(format!("  {:<14} {}", input.name, level(input.level)));
     }
+    let width = if arm.is_empty() { 14 } else { 20 };
     for joint in &status.joints {
         lines.push(format!(
-            "  {:<14} {:>7.3} rad  goal {:>7.3}  load {:>4.0} %  {:>3.0} °C  {:>4.1} V{}",
-            joint.name,
+            "  {:<width$} {:>7.3} rad  goal {:>7.3}  load {:>4.0} %  {:>3.0} °C  {:>4.1} V{}",
+            joint_of(arm, &joint.name),
             joint.position.0,
             joint.command.0,
             joint.load * 100.0,

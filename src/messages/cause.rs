@@ -202,6 +202,8 @@ pub enum Cause {
         /// What is wrong with it.
         fault: ServerFault,
     },
+    /// Another arm of the same cell stopped, or its guard is lost.
+    OtherArm,
 }
 
 /// What is wrong with a server that runs a policy.
@@ -347,6 +349,7 @@ impl Cause {
             Cause::PolicyServer { fault } => {
                 format!("the policy server {} {}", names.backend, fault.text())
             }
+            Cause::OtherArm => "another arm of the cell has stopped".into(),
             Cause::HoldLost { silent_ms } => {
                 format!("the operator who held the arm running was silent for {silent_ms} ms")
             }
@@ -363,6 +366,9 @@ impl Cause {
             }
             Cause::PlanRanOut | Cause::PolicyFailed => {
                 "see in the log why inference fell behind, then `surehand reset` and start again"
+            }
+            Cause::OtherArm => {
+                "`surehand status` says why the other arm stopped; see to that, then `surehand reset`"
             }
             Cause::PolicyServer { .. } => {
                 "see in the log what it said, look at the server and the network, then `surehand reset` and start again"

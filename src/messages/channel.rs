@@ -221,15 +221,83 @@ pub fn socket_folder() -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Sockets in [`socket_folder`] on which somebody listens.
+/// What the name of a folder with the sockets of a cell's arms ends in.
+const ARMS: &str = "arms";
+/// What the name of a socket ends in.
+const SOCKET: &str = "sock";
+
+/// Where the guard of arm `arm` listens in the cell whose socket is `cell`: in a folder of the cell,
+/// which is made for this user alone; the only arm, which has no name, at `cell` itself.
+///
+/// # Errors
+/// When the folder can't be made.
+pub fn arm_socket(cell: &Path, arm: &str) -> io::Result<PathBuf> {
+    use std::os::unix::fs::DirBuilderExt;
+    if arm.is_empty() {
+        return Ok(cell.to_owned());
+    }
+    let folder = cell.with_extension(ARMS);
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)?;
+    Ok(folder.join(arm).with_extension(SOCKET))
+}
+
+/// The sockets of all guards of the cell that `socket` is of: of a cell of several arms, which one of
+/// theirs or the cell's own name stands for, those on which somebody listens.
+#[must_use]
+pub fn guards_of(socket: &Path) -> Vec<PathBuf> {
+    let of_arms = |folder: &&Path| folder.extension().is_some_and(|ext| ext == ARMS);
+    let folder = match socket.parent().filter(of_arms) {
+        Some(folder) => folder.to_owned(),
+        None if socket.extension().is_some_and(|ext| ext == ARMS) => socket.to_owned(),
+        None if socket.exists() => return vec![socket.to_owned()],
+        None => socket.with_extension(ARMS),
+    };
+    let arms = listening_in(&folder).unwrap_or_default();
+    if arms.is_empty() {
+        return vec![socket.to_owned()];
+    }
+    arms
+}
+
+/// What the guard at `socket` is called in a cell of several arms; nothing in a cell of one.
+#[must_use]
+pub fn arm_at(socket: &Path) -> &str {
+    let folder = socket.parent().and_then(Path::extension);
+    match (folder, socket.file_stem()) {
+        (Some(folder), Some(stem)) if folder == ARMS => stem.to_str().unwrap_or_default(),
+        _ => "",
+    }
+}
+
+/// Sockets in [`socket_folder`] on which somebody listens; one of a cell of several arms, or the
+/// folder of those, stands for all of them.
 ///
 /// # Errors
 /// When the folder can't be read.
 pub fn running_controllers() -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(socket_folder()?)? {
+    let folder = socket_folder()?;
+    let mut found = listening_in(&folder)?;
+    for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|ext| ext == "sock") && Channel::connect(&path).is_ok() {
+        if path.extension().is_some_and(|ext| ext == ARMS)
+            && listening_in(&path).is_ok_and(|arms| !arms.is_empty())
+        {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The sockets in `folder` on which somebody listens, in the order of their names.
+fn listening_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ext| ext == SOCKET) && Channel::connect(&path).is_ok() {
             found.push(path);
         }
     }

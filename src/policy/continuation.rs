@@ -11,9 +11,9 @@ use crate::messages::Plan;
 /// What is told with an observation.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Continuation<'a> {
-    /// Where the plan leads at the steps of the chunk to come; `None` where nothing is followed,
-    /// and then the chunk is led by nothing.
-    pub left_over: Option<&'a Plan>,
+    /// Where each arm's plan leads at the steps of the chunk to come; none where nothing is
+    /// followed, and then the chunk is led by nothing.
+    pub left_over: &'a [Plan],
     /// Steps that will be consumed or under way by the time the chunk comes.
     pub delay: u32,
     /// The step from which on the chunk is free.

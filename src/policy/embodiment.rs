@@ -1,27 +1,39 @@
-//! The arm as a policy meets it: names, units and where its tool is.
+//! The arm, or the arms, as a policy meets them: names, units and where a tool is.
 //!
 //! Owns only the questions; whoever owns calibration and kinematics answers them.
 
 use super::package::Units;
 use crate::messages::ToolSetpoint;
-use crate::units::{JointVec, Rad};
+use crate::units::Rad;
 
-/// What a policy must know of an arm.
+/// What a policy must know of an arm, or of several whose joints follow each other.
 ///
 /// An answer that can't be given is NaN: it never reaches a plan.
 pub trait Embodiment: Send + Sync {
-    /// The joints' names in the arm's order, the gripper last.
+    /// The joints' names in the arm's order, the gripper last; arm after arm.
     fn joints(&self) -> &[String];
 
+    /// How many of the joints are each arm's, in their order. One arm has them all.
+    fn arms(&self) -> Vec<usize> {
+        vec![self.joints().len()]
+    }
+
     /// Where the tool is at these joint positions, the gripper's included; `None` when they are
-    /// not this arm's.
-    fn tool_of(&self, joints: &JointVec<Rad>) -> Option<ToolSetpoint>;
+    /// not this arm's, and of several arms, which have no one tool.
+    fn tool_of(&self, joints: &[Rad]) -> Option<ToolSetpoint>;
 
     /// `angle` of joint `index` in `units`.
     fn value_of(&self, index: usize, angle: Rad, units: Units) -> f64;
 
     /// The angle of joint `index` that is `value` in `units`.
     fn angle_of(&self, index: usize, value: f64, units: Units) -> Rad;
+}
+
+/// Whether each joint is an arm's gripper, in the joints' order.
+pub(super) fn grippers(arm: &dyn Embodiment) -> Vec<bool> {
+    let arms = arm.arms().into_iter();
+    arms.flat_map(|joints| (1..=joints).map(move |joint| joint == joints))
+        .collect()
 }
 
 /// The index of the joint called `name`.
@@ -57,13 +69,13 @@ pub(super) mod tests {
             &self.names
         }
 
-        fn tool_of(&self, joints: &JointVec<Rad>) -> Option<ToolSetpoint> {
-            let angle = |index| joints.get(index).map(|angle| angle.0);
+        fn tool_of(&self, joints: &[Rad]) -> Option<ToolSetpoint> {
+            let angle = |index: usize| joints.get(index).map(|angle| angle.0);
             Some(ToolSetpoint {
                 position: [angle(0)?, angle(1)?, 0.1],
                 tilt: 0.0,
                 roll: 0.5,
-                gripper: joints.as_slice().last()?.0,
+                gripper: joints.last()?.0,
             })
         }
 

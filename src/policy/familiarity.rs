@@ -12,7 +12,7 @@ use super::finding::Findings;
 use super::observation::{Observation, state_of};
 use super::package::{Package, Source, StateEntry, Units};
 use crate::camera::Look;
-use crate::units::{JointVec, MonoTime, Rad, RadPerSec};
+use crate::units::{MonoTime, Rad, RadPerSec};
 
 /// Deviations from the mean that are worth a word.
 const ODD: f64 = 5.0;
@@ -37,26 +37,21 @@ pub struct Expected {
 pub fn at_start(
     package: &Package,
     arm: &Arc<dyn Embodiment>,
-    pose: &JointVec<Rad>,
+    pose: &[Rad],
     findings: &mut Findings,
 ) {
     compare(package, arm, pose, "at the job's start", findings);
 }
 
 /// The same of an arm that is measured to stand at `pose`.
-pub fn now(
-    package: &Package,
-    arm: &Arc<dyn Embodiment>,
-    pose: &JointVec<Rad>,
-    findings: &mut Findings,
-) {
+pub fn now(package: &Package, arm: &Arc<dyn Embodiment>, pose: &[Rad], findings: &mut Findings) {
     compare(package, arm, pose, "as measured", findings);
 }
 
 fn compare(
     package: &Package,
     arm: &Arc<dyn Embodiment>,
-    pose: &JointVec<Rad>,
+    pose: &[Rad],
     when: &str,
     findings: &mut Findings,
 ) {
@@ -142,14 +137,14 @@ fn expected(package: &Package) -> Option<&[Expected]> {
 fn at(
     package: &Package,
     arm: &Arc<dyn Embodiment>,
-    pose: &JointVec<Rad>,
+    pose: &[Rad],
     units: Units,
 ) -> Option<Vec<f64>> {
     let observation = Observation {
         captured_at: MonoTime::default(),
         pictures: Vec::new(),
-        measured: *pose,
-        command: *pose,
+        measured: pose.to_vec(),
+        command: pose.to_vec(),
         velocity: pose.iter().map(|_| RadPerSec(0.0)).collect(),
     };
     state_of(package, arm, &observation, units).ok()
@@ -159,7 +154,7 @@ fn at(
 fn better_units(
     package: &Package,
     arm: &Arc<dyn Embodiment>,
-    pose: &JointVec<Rad>,
+    pose: &[Rad],
     expected: &[Expected],
 ) -> Option<Units> {
     let declared = package.robot.state_units;
@@ -242,12 +237,7 @@ mod tests {
 
     fn found(package: &Package, pose: [f64; 6]) -> Vec<Finding> {
         let mut findings = Findings::default();
-        at_start(
-            package,
-            &arm(&JOINTS),
-            &pose.into_iter().map(Rad).collect(),
-            &mut findings,
-        );
+        at_start(package, &arm(&JOINTS), &pose.map(Rad), &mut findings);
         findings.into_vec()
     }
 

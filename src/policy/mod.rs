@@ -219,8 +219,8 @@ impl Policy {
         self.encoder.see(observation)
     }
 
-    /// What the policy wants to be done after `observation`. A server's answer is waited for no
-    /// longer than `patience`.
+    /// What the policy wants the arm to do after `observation`, the first where it leads several. A
+    /// server's answer is waited for no longer than `patience`.
     ///
     /// # Errors
     /// When the observation is incomplete, inference fails, or its output is not finite.
@@ -230,24 +230,30 @@ impl Policy {
         id: u64,
         patience: Duration,
     ) -> Result<Plan, PolicyError> {
-        self.plan_after(&Continuation::default(), observation, id, patience)
+        let plans = self.plans_after(&Continuation::default(), observation, id, patience)?;
+        let first = plans.into_iter().next();
+        first.ok_or(PolicyError::Joint { index: 0 })
     }
 
-    /// The same, going on from what is being executed where the graph can.
+    /// The same, of every arm in their order, going on from what is being executed where the graph
+    /// can. All have one id and one capture time.
     ///
     /// # Errors
     /// As [`Policy::plan`].
-    pub fn plan_after(
+    pub fn plans_after(
         &mut self,
         before: &Continuation<'_>,
         observation: &Observation<'_>,
         id: u64,
         patience: Duration,
-    ) -> Result<Plan, PolicyError> {
-        let left = before.left_over.filter(|_| self.package.continues());
-        let rows = left.map(|plan| self.decoder.encode(plan, observation));
+    ) -> Result<Vec<Plan>, PolicyError> {
+        let rows = if self.package.continues() && !before.left_over.is_empty() {
+            self.decoder.encode(before.left_over, observation)
+        } else {
+            Vec::new()
+        };
         let noise = Noise::of(self.seed, id);
-        let told = Told::of(before, rows.unwrap_or_default(), noise);
+        let told = Told::of(before, rows, noise);
         self.encoder.encode(observation, &self.carried, &told)?;
         self.backend
             .infer(&self.encoder.inputs(), patience, &mut self.outputs)?;

@@ -17,7 +17,7 @@ use super::embodiment::Embodiment;
 use super::finding::Findings;
 use super::package::{Affine, ChunkPart, Element, Input, Package, Pixels, Source, Units};
 use super::{PolicyError, backend};
-use crate::units::{JointVec, MonoTime, Rad, RadPerSec};
+use crate::units::{MonoTime, Rad, RadPerSec};
 use moments::Moments;
 use state::Value;
 
@@ -39,12 +39,12 @@ pub struct Observation<'a> {
     pub captured_at: MonoTime,
     /// The pictures, in the order of the camera names given to [`super::Policy::load`].
     pub pictures: Vec<Picture<'a>>,
-    /// Joint positions as measured.
-    pub measured: JointVec<Rad>,
+    /// Joint positions as measured, in the order of [`Embodiment::joints`] as the two below.
+    pub measured: Vec<Rad>,
     /// Joint positions as commanded.
-    pub command: JointVec<Rad>,
+    pub command: Vec<Rad>,
     /// How fast the joints turn, as measured.
-    pub velocity: JointVec<RadPerSec>,
+    pub velocity: Vec<RadPerSec>,
 }
 
 /// What an inference hands on to the next one.

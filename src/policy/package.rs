@@ -43,6 +43,7 @@ pub use stats::{Affine, Mode, Stats, StatsError};
 use super::finding::{Finding, Findings, Severity};
 use super::server::Server;
 use crate::messages::MAX_WAYPOINTS;
+use crate::units::MAX_JOINTS;
 use component::Chunk;
 use node::Node;
 
@@ -54,6 +55,9 @@ const MAX_MANIFEST: u64 = 1024 * 1024;
 const MAX_GRAPH: u64 = 2 * 1024 * 1024 * 1024;
 /// The largest statistics file, bytes.
 const MAX_STATS: u64 = 16 * 1024 * 1024;
+
+/// The most joints that one policy leads: those of two arms.
+const MAX_LED: usize = 2 * MAX_JOINTS;
 
 /// How long an action holds that comes alone. The next one is there long before, or the arm stops.
 const HOLD_SECS: f64 = 0.2;

@@ -1,12 +1,13 @@
 //! From a graph's output to a plan.
 //!
-//! Owns units, frames and times of actions. A plan made here is finite and of the arm's number
-//! of joints; whether it may be followed is the guard's to decide.
+//! Owns units, frames and times of actions, and whose part of an action is which arm's. A plan made
+//! here is finite and of its arm's number of joints; whether it may be followed is the guard's to
+//! decide.
 
 use std::sync::Arc;
 
 use super::PolicyError;
-use super::embodiment::Embodiment;
+use super::embodiment::{Embodiment, grippers};
 use super::finding::Findings;
 use super::observation::Observation;
 use super::package::{ActionLayout, Affine, JointAction, Package, Timing, UNUSED, Units};
@@ -18,8 +19,10 @@ enum Layout {
     /// The column of each joint, in the arm's order.
     Joint {
         columns: Vec<usize>,
+        /// Whether it is a gripper, likewise.
+        grippers: Vec<bool>,
         units: Units,
-        /// Of the last joint.
+        /// Of the grippers.
         gripper_units: Units,
         meaning: JointAction,
     },
@@ -46,12 +49,21 @@ impl Decoder {
         findings: &mut Findings,
     ) -> Option<Decoder> {
         let layout = match &package.robot.action {
+            ActionLayout::Tool { .. } if arm.arms().len() > 1 => {
+                findings.error(
+                    package.robot.places.action.clone(),
+                    "it moves one tool, and several arms have no one tool",
+                    "use a policy whose actions are joint positions",
+                );
+                return None;
+            }
             ActionLayout::Tool { columns, tilt_rad } => Layout::Tool {
                 columns: *columns,
                 tilt: *tilt_rad,
             },
             ActionLayout::Joint { order, meaning } => Layout::Joint {
                 columns: columns(package, order.as_deref(), arm.as_ref(), findings)?,
+                grippers: grippers(arm.as_ref()),
                 units: package.robot.action_units,
                 gripper_units: package.robot.gripper_units,
                 meaning: *meaning,
@@ -67,7 +79,8 @@ impl Decoder {
         })
     }
 
-    /// The plan that `output`, a chunk of actions row by row, asks for after `observation`.
+    /// The plans, one an arm, that `output`, a chunk of actions row by row, asks for after
+    /// `observation`.
     ///
     /// # Errors
     /// When a number is not finite, or where the tool was commanded to is not known.
@@ -76,33 +89,32 @@ impl Decoder {
         output: &[f32],
         observation: &Observation<'_>,
         id: u64,
-    ) -> Result<Plan, PolicyError> {
+    ) -> Result<Vec<Plan>, PolicyError> {
         finite(output, self.width)?;
         // A single action is repeated.
         let rows = output.chunks_exact(self.width).cycle();
         let rows = rows.take(self.waypoints.min(MAX_WAYPOINTS));
-        let waypoints = match &self.layout {
+        let each = match &self.layout {
             Layout::Joint {
                 columns,
+                grippers,
                 units,
                 gripper_units,
                 meaning,
             } => {
-                let mut points = heapless::Vec::new();
-                let gripper = columns.len().saturating_sub(1);
+                let arms = self.arm.arms();
+                let mut each = vec![heapless::Vec::new(); arms.len()];
                 let base = |joint: usize| {
                     let command = observation.command.get(joint);
-                    command.map_or(f64::NAN, |angle| self.arm.value_of(joint, angle, *units))
+                    command.map_or(f64::NAN, |angle| self.arm.value_of(joint, *angle, *units))
                 };
                 let mut turned: Vec<f64> = (0..columns.len()).map(base).collect();
                 for (step, row) in rows.enumerate() {
-                    let mut point: JointVec<Rad> = JointVec::default();
-                    for ((joint, column), turned) in columns.iter().enumerate().zip(&mut turned) {
+                    let joints = columns.iter().zip(grippers).zip(&mut turned).enumerate();
+                    let angles = joints.map(|(joint, ((column, gripper), turned))| {
                         let value = self.value(row, *column);
-                        let angle = match meaning {
-                            _ if joint == gripper => {
-                                self.arm.angle_of(joint, value, *gripper_units)
-                            }
+                        match meaning {
+                            _ if *gripper => self.arm.angle_of(joint, value, *gripper_units),
                             JointAction::Position => self.arm.angle_of(joint, value, *units),
                             JointAction::Offset => {
                                 self.arm.angle_of(joint, *turned + value, *units)
@@ -111,15 +123,19 @@ impl Decoder {
                                 *turned += value / self.timing.rate_hz;
                                 self.arm.angle_of(joint, *turned, *units)
                             }
-                        };
-                        let _never_full = point.push(angle);
-                    }
-                    if !point.iter().all(|angle| angle.0.is_finite()) {
+                        }
+                    });
+                    let angles: Vec<Rad> = angles.collect();
+                    if !angles.iter().all(|angle| angle.0.is_finite()) {
                         return Err(PolicyError::NotFinite { step });
                     }
-                    let _never_full = points.push(point);
+                    let mut angles = angles.into_iter();
+                    for (points, joints) in each.iter_mut().zip(&arms) {
+                        let point: JointVec<Rad> = angles.by_ref().take(*joints).collect();
+                        let _never_full = points.push(point);
+                    }
                 }
-                Waypoints::Joint(points)
+                each.into_iter().map(Waypoints::Joint).collect()
             }
             Layout::Tool { columns, tilt } => {
                 let base = self
@@ -135,17 +151,18 @@ impl Decoder {
                     }
                     let _never_full = points.push(point);
                 }
-                Waypoints::Tool(points)
+                vec![Waypoints::Tool(points)]
             }
         };
         let (start, step_ns) = self.due(observation.captured_at);
-        Ok(Plan {
+        let plan = |waypoints| Plan {
             id,
             captured_at: observation.captured_at,
             start,
             step_ns,
             waypoints,
-        })
+        };
+        Ok(each.into_iter().map(plan).collect())
     }
 
     /// When action 0 is due, and the time between two, nanoseconds.
@@ -159,8 +176,9 @@ impl Decoder {
     }
 
     /// The actions, row by row, that the graph would have to put out after `observation` for the
-    /// waypoints of `plan`; none for a plan of another kind, or where the tool is not known.
-    pub fn encode(&self, plan: &Plan, observation: &Observation<'_>) -> Vec<f32> {
+    /// waypoints of `plans`, one an arm, as far as all of them go; none for plans of another kind, or
+    /// where the tool is not known.
+    pub fn encode(&self, plans: &[Plan], observation: &Observation<'_>) -> Vec<f32> {
         let mut rows = Vec::new();
         let mut row = vec![0.0; self.width];
         let mut put = |values: &mut dyn Iterator<Item = (usize, f64)>| {
@@ -172,40 +190,49 @@ impl Decoder {
             }
             rows.extend_from_slice(&row);
         };
-        match (&self.layout, &plan.waypoints) {
+        match (&self.layout, plans) {
             (
                 Layout::Joint {
                     columns,
+                    grippers,
                     units,
                     gripper_units,
                     meaning,
                 },
-                Waypoints::Joint(points),
+                plans,
             ) => {
-                let gripper = columns.len().saturating_sub(1);
                 let value_of = |joint, angle| self.arm.value_of(joint, angle, *units);
                 // What an action is counted from, which for a velocity is the one before.
-                let mut from = observation.command;
-                for point in points {
-                    let values = point.iter().enumerate().zip(columns).zip(&from);
-                    put(&mut values.map(|(((joint, angle), column), from)| {
-                        let way = || value_of(joint, *angle) - value_of(joint, *from);
-                        let value = match meaning {
-                            _ if joint == gripper => {
-                                self.arm.value_of(joint, *angle, *gripper_units)
-                            }
-                            JointAction::Position => value_of(joint, *angle),
-                            JointAction::Offset => way(),
-                            JointAction::Velocity => way() * self.timing.rate_hz,
-                        };
-                        (*column, value)
-                    }));
+                let mut from = observation.command.clone();
+                for angles in steps(plans) {
+                    let joints = angles.iter().zip(columns).zip(grippers).zip(&from);
+                    let values = joints.enumerate();
+                    put(
+                        &mut values.map(|(joint, (((angle, column), gripper), from))| {
+                            let way = || value_of(joint, *angle) - value_of(joint, *from);
+                            let value = match meaning {
+                                _ if *gripper => self.arm.value_of(joint, *angle, *gripper_units),
+                                JointAction::Position => value_of(joint, *angle),
+                                JointAction::Offset => way(),
+                                JointAction::Velocity => way() * self.timing.rate_hz,
+                            };
+                            (*column, value)
+                        }),
+                    );
                     if *meaning == JointAction::Velocity {
-                        from = *point;
+                        from = angles;
                     }
                 }
             }
-            (Layout::Tool { columns, .. }, Waypoints::Tool(points)) => {
+            (
+                Layout::Tool { columns, .. },
+                [
+                    Plan {
+                        waypoints: Waypoints::Tool(points),
+                        ..
+                    },
+                ],
+            ) => {
                 let Some(base) = self.arm.tool_of(&observation.command) else {
                     return rows;
                 };
@@ -218,7 +245,7 @@ impl Decoder {
                     put(&mut columns.iter().copied().zip(values));
                 }
             }
-            _ => {}
+            (Layout::Tool { .. }, _) => {}
         }
         rows
     }
@@ -245,6 +272,24 @@ impl Decoder {
         let raw = row.get(column).copied().unwrap_or(f32::NAN);
         self.denormalise.apply(column, f64::from(raw))
     }
+}
+
+/// The angles of all arms' joints, one after the other, at each step that all of `plans` have.
+fn steps(plans: &[Plan]) -> Vec<Vec<Rad>> {
+    let points = |plan: &Plan| match &plan.waypoints {
+        Waypoints::Joint(points) => points.len(),
+        Waypoints::Tool(_) | Waypoints::Pose(_) => 0,
+    };
+    let length = plans.iter().map(points).min().unwrap_or(0);
+    let at = |step: usize| {
+        let each = plans.iter().filter_map(|plan| match &plan.waypoints {
+            Waypoints::Joint(points) => points.get(step),
+            Waypoints::Tool(_) | Waypoints::Pose(_) => None,
+        });
+        each.flat_map(|point| point.as_slice().iter().copied())
+            .collect()
+    };
+    (0..length).map(at).collect()
 }
 
 /// Checks a chunk of actions of `width` values.

@@ -65,9 +65,9 @@ fn observe<'a>(
                 rgb,
             })
             .collect(),
-        measured: angles(measured),
-        command: angles(command),
-        velocity: angles(measured).map(|_| RadPerSec(0.0)),
+        measured: angles(measured).as_slice().to_vec(),
+        command: angles(command).as_slice().to_vec(),
+        velocity: vec![RadPerSec(0.0); measured.len()],
     }
 }
 
@@ -366,14 +366,15 @@ fn a_graph_for_real_time_chunking_goes_on_from_what_is_executed() {
         waypoints: Waypoints::Joint(std::iter::repeat_n(elsewhere, 5).collect()),
     };
     let before = Continuation {
-        left_over: Some(&left),
+        left_over: std::slice::from_ref(&left),
         delay: 2,
         horizon: 4,
         max_guidance_weight: 5.0,
     };
     let led = policy
-        .plan_after(&before, &observation, 2, PATIENCE)
-        .unwrap();
+        .plans_after(&before, &observation, 2, PATIENCE)
+        .unwrap()
+        .remove(0);
     let (Waypoints::Joint(led), Waypoints::Joint(free)) = (&led.waypoints, &free.waypoints) else {
         panic!("plans of joints");
     };
@@ -385,12 +386,13 @@ fn a_graph_for_real_time_chunking_goes_on_from_what_is_executed() {
     }
     // With nothing left it is led by nothing.
     let before = Continuation {
-        left_over: None,
+        left_over: &[],
         ..before
     };
     let alone = policy
-        .plan_after(&before, &observation, 3, PATIENCE)
-        .unwrap();
+        .plans_after(&before, &observation, 3, PATIENCE)
+        .unwrap()
+        .remove(0);
     assert_eq!(alone.waypoints, Waypoints::Joint(free.clone()));
 }
 

@@ -3,7 +3,7 @@
 //! Owns what is worth a line and what is in it. Whoever tells it something goes on at once.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value, json};
 
@@ -20,6 +20,8 @@ use crate::units::{JointVec, Rad};
 /// The names that indices in causes mean, each in the arm's or the cell's order.
 #[derive(Debug, Clone, Default)]
 pub struct Labels {
+    /// Of the arm; empty when the cell has one.
+    pub arm: String,
     /// Of the joints.
     pub joints: Vec<String>,
     /// Of the cameras.
@@ -75,10 +77,10 @@ struct Heard {
 /// The log. Dropping it writes what still waits.
 #[derive(Debug)]
 pub struct Audit {
-    journal: Journal,
+    journal: Arc<Journal>,
     folder: PathBuf,
     labels: Labels,
-    users: Users,
+    users: Arc<Users>,
     heard: Mutex<Heard>,
 }
 
@@ -103,12 +105,24 @@ impl Audit {
             error,
         })?;
         Ok(Audit {
-            journal,
+            journal: Arc::new(journal),
             folder,
             labels,
-            users: Users::read(),
+            users: Arc::new(Users::read()),
             heard: Mutex::new(Heard::default()),
         })
+    }
+
+    /// The same log for what another guard of the cell tells, whose arm's names are `labels`.
+    #[must_use]
+    pub fn beside(&self, labels: Labels) -> Audit {
+        Audit {
+            journal: Arc::clone(&self.journal),
+            folder: self.folder.clone(),
+            labels,
+            users: Arc::clone(&self.users),
+            heard: Mutex::new(Heard::default()),
+        }
     }
 
     /// The folder of the run.
@@ -126,6 +140,16 @@ impl Audit {
     /// Adds a line for `event` with the members of the JSON object `more`.
     pub fn add(&self, event: &str, more: &Value) {
         self.journal.add(event, &more.to_string());
+    }
+
+    /// As [`Audit::add`], with the arm it is about where the cell has several.
+    pub fn add_of_arm(&self, event: &str, mut more: Value) {
+        if !self.labels.arm.is_empty()
+            && let Some(more) = more.as_object_mut()
+        {
+            more.insert("arm".into(), self.labels.arm.clone().into());
+        }
+        self.add(event, &more);
     }
 
     /// Writes what waits, for at most some seconds: the run is over, whoever still holds the log.
@@ -177,11 +201,11 @@ impl Audit {
         {
             line.insert("ticks_unheard".into(), unheard.into());
         }
-        self.add("mode", &line);
+        self.add_of_arm("mode", line);
         if stops {
-            self.add(
+            self.add_of_arm(
                 "stop",
-                &json!({
+                json!({
                     "cause": cause,
                     "remedy": remedy,
                     "in_order": telemetry.cause.is_some_and(Cause::in_order),
@@ -201,7 +225,7 @@ impl Audit {
         heard.asked = asked.number;
         drop(heard);
         if unheard > 0 {
-            self.add("requests_unheard", &json!({"requests": unheard}));
+            self.add_of_arm("requests_unheard", json!({"requests": unheard}));
         }
         let Asker { role, name, peer } = &asked.asker;
         let (answer, why) = match &asked.answer {
@@ -210,9 +234,9 @@ impl Audit {
             Answer::Held(holder) => ("refused", Some(format!("{holder} holds control"))),
         };
         let name = Some(name.as_str()).filter(|name| !name.is_empty());
-        self.add(
+        self.add_of_arm(
             "request",
-            &json!({
+            json!({
                 "request": asked.request.word(),
                 "by": name,
                 "as": role.map(|role| match role {

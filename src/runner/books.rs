@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::job::{End, Event};
+use super::job::{End, Event, Why};
 use super::ledger::Ledger;
 use super::service::Service;
-use super::setup::{RunError, Setup};
+use super::setup::{ArmSetup, RunError, Setup};
 use super::{Approval, Options, Summary};
-use crate::approval::{Drift, Identity, Lock};
+use crate::approval::{Drift, Identity, IdentityError, Lock};
 use crate::messages::Names;
 use crate::record::audit::{Audit, Labels};
 use crate::record::{folder, users};
@@ -18,7 +18,9 @@ use crate::record::{folder, users};
 /// The log of a run, and what it runs with.
 #[derive(Debug)]
 pub(super) struct Books {
-    pub(super) ledger: Arc<Ledger>,
+    pub(super) audit: Arc<Audit>,
+    /// The same log and each arm's service book for what its guard tells, in the cell's order.
+    pub(super) arms: Vec<Arc<Ledger>>,
     identity: Identity,
 }
 
@@ -30,22 +32,28 @@ impl Books {
     pub(super) fn open(setup: &Setup, options: &Options) -> Result<Books, RunError> {
         let configuration = |error: String| RunError::Configuration(error);
         let cell = &setup.cell;
-        let identity =
-            Identity::of(cell, [&setup.job]).map_err(|e| configuration(e.to_string()))?;
+        let identity = identity(setup).map_err(|e| configuration(e.to_string()))?;
         let lock = Lock::read(&cell.file).map_err(|error| configuration(error.to_string()));
         let approved = lock.as_ref().ok().and_then(Option::as_ref);
         let beside = folder::beside(&cell.file);
         let runs = options.runs.as_deref().unwrap_or(&beside);
         let start = start(setup, options, &identity, approved);
-        let audit = Audit::begin(runs, &setup.job.name, labels(setup), &start)
+        let mut labels = setup.arms.iter().map(|arm| labels(setup, arm));
+        let first = labels.next().unwrap_or_default();
+        let audit = Audit::begin(runs, &setup.job.name, first, &start)
             .map_err(|error| configuration(error.to_string()))?;
-        let service = Service::open(setup)
-            .map_err(|error| RunError::Hardware(format!("no thread for the book: {error}")))?;
+        let beside: Vec<Arc<Audit>> = labels.map(|it| Arc::new(audit.beside(it))).collect();
+        let audit = Arc::new(audit);
+        let audits = [vec![Arc::clone(&audit)], beside].concat();
+        let arms = setup.arms.iter().zip(audits);
+        let arms = arms.map(|(arm, audit)| {
+            let service = Service::open(arm)
+                .map_err(|error| RunError::Hardware(format!("no thread for the book: {error}")))?;
+            Ok(Arc::new(Ledger { audit, service }))
+        });
         let books = Books {
-            ledger: Arc::new(Ledger {
-                audit: Arc::new(audit),
-                service,
-            }),
+            arms: arms.collect::<Result<_, RunError>>()?,
+            audit,
             identity,
         };
         let held = lock.and_then(|lock| books.hold_to(setup, options.approval, lock));
@@ -75,7 +83,7 @@ impl Books {
         let Some(first) = all.first() else {
             return Ok(());
         };
-        self.ledger.audit.add("drift", &json!({"differs": all}));
+        self.audit.add("drift", &json!({"differs": all}));
         Err(RunError::Configuration(match all.len() - 1 {
             0 => first.clone(),
             more => format!(
@@ -90,8 +98,7 @@ impl Books {
     /// # Errors
     /// When somebody edited a file meanwhile: parts of the controller may have read either.
     pub(super) fn still(&self, setup: &Setup) -> Result<(), RunError> {
-        let now = Identity::of(&setup.cell, [&setup.job])
-            .map_err(|error| RunError::Configuration(error.to_string()))?;
+        let now = identity(setup).map_err(|error| RunError::Configuration(error.to_string()))?;
         match now.changed_since(&self.identity) {
             None => Ok(()),
             Some(what) => Err(RunError::Configuration(format!(
@@ -103,30 +110,35 @@ impl Books {
 
     /// Makes this the run that `surehand log` shows.
     pub(super) fn make_latest(&self, options: &Options) {
-        self.ledger.audit.make_latest();
+        self.audit.make_latest();
         if let Some(sockets) = options.socket.parent() {
             // A convenience: the log can be named as well.
-            let _ = folder::point(&sockets.join(folder::LATEST), self.ledger.audit.folder());
+            let _ = folder::point(&sockets.join(folder::LATEST), self.audit.folder());
         }
     }
 
-    /// The files of the run, each with its hash.
-    pub(super) fn files(&self, cell: &Path) -> Vec<(std::path::PathBuf, String)> {
+    /// The files of the run, each with its hash; `cells` are the cell file and those of its arms.
+    pub(super) fn files<'a>(
+        &self,
+        cells: impl IntoIterator<Item = &'a Path>,
+    ) -> Vec<(std::path::PathBuf, String)> {
         let files = self.identity.files.values();
         let mut files: Vec<_> = files
             .map(|print| (print.path.clone(), print.sha256.clone()))
             .collect();
         // The whole of it: an edit of what is no limit is worth a line, too.
-        if let Ok(sha256) = crate::approval::sha256_of(cell) {
-            files.push((cell.to_owned(), sha256));
+        for cell in cells {
+            if let Ok(sha256) = crate::approval::sha256_of(cell) {
+                files.push((cell.to_owned(), sha256));
+            }
         }
         files
     }
 
     /// The run did not begin.
     pub(super) fn refused(&self, error: &RunError) {
-        end(&self.ledger.audit, "refused", error);
-        self.ledger.audit.close();
+        end(&self.audit, "refused", error);
+        self.audit.close();
     }
 }
 
@@ -141,22 +153,23 @@ fn tell_end(audit: &Audit, outcome: &Result<Summary, RunError>) {
         Ok(summary) => summary,
         Err(error) => return end(audit, "failed", error),
     };
-    let (how, cause) = match &summary.end {
+    let (how, why) = match &summary.end {
         End::Finished => ("finished", None),
         End::Told => ("told to end", None),
-        End::Stopped(cause) => ("stopped", Some(*cause)),
+        End::Stopped(why) => ("stopped", Some(*why)),
     };
-    let status = summary.status.as_deref();
-    let names = |cause: crate::messages::Cause| match status {
-        Some(status) => status.with_names(|names| cause.text(names)),
-        None => cause.text(&Names::NONE),
+    let of = |arm: usize| summary.statuses.get(arm).and_then(Option::as_deref);
+    let status = of(0);
+    let names = |why: Why| match of(why.arm) {
+        Some(status) => status.with_names(|names| why.cause.text(names)),
+        None => why.cause.text(&Names::NONE),
     };
     let tally = &summary.tally;
     audit.add(
         "end",
         &json!({
             "how": how,
-            "why": cause.map(names),
+            "why": why.map(names),
             "episodes": tally.episodes,
             "succeeded": (tally.judged > 0).then_some(tally.succeeded),
             "stops": tally.stops,
@@ -190,12 +203,25 @@ pub(super) fn event(audit: &Audit, event: &Event) {
     }
 }
 
-fn labels(setup: &Setup) -> Labels {
+/// What the cell runs with; of two arms, what each has by itself under its name.
+fn identity(setup: &Setup) -> Result<Identity, IdentityError> {
+    match setup.arms.as_slice() {
+        [_] => Identity::of(&setup.cell, [&setup.job]),
+        arms => Identity::of_several(
+            &setup.cell,
+            [&setup.job],
+            arms.iter().map(|arm| (arm.name.as_str(), &arm.cell)),
+        ),
+    }
+}
+
+fn labels(setup: &Setup, arm: &ArmSetup) -> Labels {
     let cell = &setup.cell;
     Labels {
-        joints: setup.joint_names(),
+        arm: arm.name.clone(),
+        joints: arm.arm.model.names().to_vec(),
         cameras: cell.cameras.iter().map(|it| it.name.clone()).collect(),
-        inputs: cell.inputs.iter().map(|it| it.name.clone()).collect(),
+        inputs: arm.cell.inputs.iter().map(|it| it.name.clone()).collect(),
         backend: setup.job.server().unwrap_or_default().to_owned(),
     }
 }
@@ -206,13 +232,22 @@ fn start(setup: &Setup, options: &Options, identity: &Identity, lock: Option<&Lo
     let files: serde_json::Map<String, Value> = files
         .map(|(key, print)| (key.clone(), print.sha256.clone().into()))
         .collect();
+    let ports: Vec<String> = match &options.port {
+        Some(port) => vec![port.display().to_string()],
+        None => setup
+            .arms
+            .iter()
+            .map(|arm| arm.cell.bus.port.display().to_string())
+            .collect(),
+    };
+    let ports = ports.join(", ");
     json!({
         "surehand": env!("CARGO_PKG_VERSION"),
         "cell": cell.name,
         "file": std::path::absolute(&cell.file).unwrap_or_else(|_| cell.file.clone()),
         "job": setup.job.name,
         "noise_seed": setup.job.noise_seed,
-        "port": options.port.as_ref().unwrap_or(&cell.bus.port),
+        "port": ports,
         "user": users::own(),
         "uid": rustix::process::geteuid().as_raw(),
         "session": crate::messages::channel::own_name().as_str(),

@@ -41,13 +41,27 @@ impl Judge for NoJudge {
     }
 }
 
+/// Why an arm stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Why {
+    /// Which arm, from 0 in the cell's order: joints and inputs in the cause are its own.
+    pub arm: usize,
+    /// Its cause.
+    pub cause: Cause,
+}
+
 /// What a job tells while it runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// The guard's mode changed.
-    Mode(Mode, Option<Cause>),
-    /// A guard was lost; the new one's process id.
-    GuardReplaced(u32),
+    /// The cell's mode changed: that of the arm that is farthest from running.
+    Mode(Mode, Option<Why>),
+    /// A guard was lost and replaced.
+    GuardReplaced {
+        /// Whose, from 0 in the cell's order.
+        arm: usize,
+        /// The new one's process id.
+        pid: u32,
+    },
     /// An episode ended; `None` when nobody judged it.
     Episode {
         /// Index from 0.
@@ -60,7 +74,7 @@ pub enum Event {
 }
 
 /// How many episodes, and how long in all.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Episodes; without an end when `None`.
     pub episodes: Option<u32>,
@@ -68,8 +82,8 @@ pub struct Plan {
     pub time: Option<Duration>,
     /// Time for one.
     pub episode: Duration,
-    /// Where each begins.
-    pub start: JointVec<Rad>,
+    /// Where each begins, of every arm.
+    pub start: Vec<JointVec<Rad>>,
     /// How long a stopped arm waits for an operator to go on; for ever when `None`.
     pub linger: Option<Duration>,
 }
@@ -95,19 +109,19 @@ pub enum End {
     /// Somebody wants the program to end.
     Told,
     /// The arm was stopped and nobody let it go on.
-    Stopped(Cause),
+    Stopped(Why),
 }
 
-/// What is seen of the guard.
+/// What is seen of the guards.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Seen {
     /// It runs.
-    At(Mode, Option<Cause>),
+    At(Mode, Option<Why>),
     /// It was told to end and did, the arm standing.
     Ended,
 }
 
-/// The guard as the job sees it.
+/// The guards as the job sees them: as one.
 pub trait Arm {
     /// Mode and cause, after waiting a little for news; replaces a lost guard.
     ///
@@ -183,7 +197,7 @@ pub fn run(
             Stage::Waiting => {
                 arm.episode(tally.episodes);
                 judge.begin(tally.episodes)?;
-                planner.set(Task::GoTo(plan.start));
+                planner.set(Task::GoTo(plan.start.clone()));
                 Stage::GoingToStart
             }
             Stage::GoingToStart if planner.progress().arrived => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::service::Service;
-use crate::messages::FromGuard;
+use crate::messages::{FromGuard, RunnerReport};
 use crate::record::audit::Audit;
 
 /// Both.
@@ -14,6 +14,14 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// `report` with what is due at this arm.
+    pub(super) fn report(&self, report: &RunnerReport) -> RunnerReport {
+        RunnerReport {
+            service: self.service.due(),
+            ..report.clone()
+        }
+    }
+
     /// Takes in what the guard told; whoever calls goes on at once.
     pub(super) fn hear(&self, message: &FromGuard) {
         match message {

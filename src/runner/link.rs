@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -50,7 +50,9 @@ struct Inbox {
     guard: GuardState,
 }
 
-#[derive(Debug)]
+/// Who hears of every tick the moment it is told, and of the guard's loss as `None`.
+pub(super) type Listener = Box<dyn FnMut(Option<&Telemetry>) + Send>;
+
 struct Shared {
     channel: Channel,
     inbox: Mutex<Inbox>,
@@ -58,6 +60,44 @@ struct Shared {
     report: Mutex<RunnerReport>,
     closing: AtomicBool,
     ledger: Option<Arc<Ledger>>,
+    listener: Mutex<Option<Listener>>,
+}
+
+impl Shared {
+    fn say(&self, message: &ToGuard) {
+        self.channel.try_send(message, buffer().as_mut_slice());
+    }
+}
+
+/// A guard as the threads of other connections speak to it.
+#[derive(Debug, Clone)]
+pub(super) struct Afar(Weak<Shared>);
+
+impl Afar {
+    /// Says `message`, if the connection is still there.
+    pub(super) fn say(&self, message: &ToGuard) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.say(message);
+        }
+    }
+
+    /// Whether the guard is gone or frozen.
+    pub(super) fn lost(&self) -> bool {
+        let shared = self.0.upgrade();
+        shared.is_none_or(|it| locked(&it.inbox).guard != GuardState::Up)
+    }
+
+    /// Its newest tick.
+    pub(super) fn latest(&self) -> Option<Telemetry> {
+        let shared = self.0.upgrade()?;
+        locked(&shared.inbox).history.latest().copied()
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
 }
 
 /// The connection. Dropping it is the runner's leaving.
@@ -98,6 +138,7 @@ impl GuardLink {
             report: Mutex::new(report),
             closing: AtomicBool::new(false),
             ledger,
+            listener: Mutex::new(None),
         });
         let (beats, begun) = sync_channel(1);
         let guard = path.to_owned();
@@ -124,24 +165,27 @@ impl GuardLink {
 
     /// Tells the guard to stop for something only the runner can see.
     pub fn trip(&self, cause: Cause) {
-        self.shared
-            .channel
-            .try_send(&ToGuard::Trip(cause), buffer().as_mut_slice());
+        self.shared.say(&ToGuard::Trip(cause));
     }
 
     /// Tells the guard to end, which begins with a stop, without waiting for its answer.
     pub fn end(&self) {
-        self.shared.channel.try_send(
-            &ToGuard::Request(Request::Shutdown),
-            buffer().as_mut_slice(),
-        );
+        self.shared.say(&ToGuard::Request(Request::Shutdown));
     }
 
     /// Asks for a pause without waiting for the answer.
     pub fn pause(&self) {
-        self.shared
-            .channel
-            .try_send(&ToGuard::Request(Request::Pause), buffer().as_mut_slice());
+        self.shared.say(&ToGuard::Request(Request::Pause));
+    }
+
+    /// From now on `listener` hears what the guard tells, on the thread that takes it in.
+    pub(super) fn listen(&self, listener: Listener) {
+        *locked(&self.shared.listener) = Some(listener);
+    }
+
+    /// The same guard for whoever must not keep the connection open.
+    pub(super) fn afar(&self) -> Afar {
+        Afar(Arc::downgrade(&self.shared))
     }
 
     /// Asks for something and waits for the answer, at most `timeout`.
@@ -150,9 +194,7 @@ impl GuardLink {
     /// The guard's refusal; `None` when it gave no answer in time.
     pub fn request(&self, request: Request, timeout: Duration) -> Result<(), Option<Refusal>> {
         locked(&self.shared.inbox).answers.clear();
-        self.shared
-            .channel
-            .try_send(&ToGuard::Request(request), buffer().as_mut_slice());
+        self.shared.say(&ToGuard::Request(request));
         let (mut inbox, _) = self
             .shared
             .news
@@ -171,9 +213,7 @@ impl GuardLink {
     #[must_use]
     pub fn status(&self, timeout: Duration) -> Option<Box<Status>> {
         locked(&self.shared.inbox).status = None;
-        self.shared
-            .channel
-            .try_send(&ToGuard::Status, buffer().as_mut_slice());
+        self.shared.say(&ToGuard::Status);
         let (mut inbox, _) = self
             .shared
             .news
@@ -300,6 +340,11 @@ fn receive(shared: &Shared) {
         if let (Received::Message(message), Some(ledger)) = (&received, &shared.ledger) {
             ledger.hear(message);
         }
+        if let Received::Message(FromGuard::Telemetry(telemetry)) = &received
+            && let Some(listener) = locked(&shared.listener).as_mut()
+        {
+            listener(Some(telemetry));
+        }
         let mut inbox = locked(&shared.inbox);
         match received {
             Received::Nothing => {
@@ -325,6 +370,9 @@ fn receive(shared: &Shared) {
         let over = inbox.guard != GuardState::Up;
         drop(inbox);
         shared.news.notify_all();
+        if over && let Some(listener) = locked(&shared.listener).as_mut() {
+            listener(None);
+        }
         if over {
             return;
         }

@@ -3,6 +3,8 @@
 //! Owns the order of starting and ending, and the watch over the guard. Its death, silence or
 //! starvation is a stop; that is the guard's to see to.
 
+pub mod arms;
+mod bond;
 mod books;
 pub mod chunks;
 pub mod frozen;
@@ -23,31 +25,35 @@ mod setup;
 mod sight;
 mod starving;
 mod watch;
+mod watched;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use arms::{CellLink, SharedLink};
 use books::Books;
 use chunks::Chunks;
 use frozen::Frozen;
-use guard_process::{Boot, GuardError, GuardProcess, GuardSpec};
+use guard_process::{Boot, GuardProcess, GuardSpec};
 use held_up::HeldUp;
-use job::{Arm, End, Event, Judge, Seen, Tally};
+use job::{End, Event, Judge, Tally, Why};
 use ledger::Ledger;
 use link::{GuardLink, GuardState};
 use monitors::Monitors;
-use planner::{Parts, Planner, SentPlan, SharedLink, Watching};
+use planner::{Parts, Planner, SentPlan, Watching};
 use watch::Watch;
+use watched::WatchedArms;
 
-pub use policy_arm::PolicyArm;
-pub use setup::{RunError, Setup, overridden};
+pub use policy_arm::{PolicyArm, PolicyArms};
+pub use setup::{ArmSetup, RunError, Setup, overridden};
 
 use serde_json::json;
 
-use crate::messages::{Cause, Mode, Refusal, Request, RunnerReport, name};
+use crate::messages::channel::arm_socket;
+use crate::messages::{Cause, Mode, Refusal, Request, RunnerReport, Telemetry, name};
 use crate::policy::Policy;
 use crate::record::audit::Audit;
 
@@ -66,9 +72,9 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where the guard listens.
+    /// Where the guard listens; those of two arms, in a folder beside it.
     pub socket: PathBuf,
-    /// Another port than the cell's.
+    /// Another port than the cell's, of one arm.
     pub port: Option<PathBuf>,
     /// Episodes; without an end when `None`.
     pub episodes: Option<u32>,
@@ -99,20 +105,23 @@ pub struct Summary {
     pub end: End,
     /// Episodes and stops.
     pub tally: Tally,
-    /// The guard's last status.
-    pub status: Option<Box<crate::messages::Status>>,
+    /// The last status of each arm's guard.
+    pub statuses: Vec<Option<Box<crate::messages::Status>>>,
 }
 
-/// A controller that is up: the guard holds the port, cameras deliver, the policy is warm.
+/// A controller that is up: its guards hold their ports, cameras deliver, the policy is warm.
 pub struct Runner {
-    guard: GuardProcess,
+    /// In the order of the cell's arms, as the logs.
+    guards: Vec<GuardProcess>,
     link: SharedLink,
     planner: Planner,
     plan: job::Plan,
     report: RunnerReport,
-    ledger: Arc<Ledger>,
+    /// What is written down of each arm, in the cell's order.
+    ledgers: Vec<Arc<Ledger>>,
+    audit: Arc<Audit>,
     /// Keep what they stand for until the end.
-    _frozen: Frozen,
+    _frozen: Vec<Frozen>,
     _watch: Watch,
     /// Keeps the cameras' tasks running.
     _runtime: tokio::runtime::Runtime,
@@ -125,7 +134,7 @@ pub struct Stopper {
 }
 
 impl Stopper {
-    /// Tells the guard to stop the arm and end; waits for nothing.
+    /// Tells every guard to stop its arm and end; waits for nothing.
     pub fn end(&self) {
         let link = Arc::clone(&self.link.lock().unwrap_or_else(PoisonError::into_inner));
         link.end();
@@ -143,58 +152,66 @@ impl Runner {
     }
 
     fn bring_up(setup: &Setup, options: &Options, books: &Books) -> Result<Runner, RunError> {
-        let frozen = Frozen::make(&setup.cell, &options.socket);
-        let frozen = frozen.map_err(|error| {
-            RunError::Hardware(format!("the cell's files can't be copied: {error}"))
-        })?;
-        let spec = GuardSpec {
-            cell: setup.cell.file.clone(),
-            port: options.port.clone(),
-            socket: options.socket.clone(),
-            frozen: Some(frozen.folder().to_owned()),
-            tool_speed: None,
-        };
-        let mut guard = GuardProcess::start(&spec, Boot::Fresh)?;
-        let ledger = &books.ledger;
-        let audit = &ledger.audit;
-        let started = Self::start_beside(&mut guard, setup, options, ledger);
+        let (mut guards, mut frozen) = (Vec::new(), Vec::new());
+        for arm in &setup.arms {
+            let started = start_guard(arm, options);
+            if started.is_err() {
+                guards.iter_mut().for_each(GuardProcess::end_idle);
+            }
+            let (guard, copies) = started?;
+            guards.push(guard);
+            frozen.push(copies);
+        }
+        let audit = &books.audit;
+        let started = Self::start_beside(&mut guards, setup, options, books);
         let started = started.and_then(|parts| books.still(setup).map(|()| parts));
-        let watch = Watch::start(books.files(&setup.cell.file), Arc::clone(audit))
+        let mut cells: Vec<&Path> = setup
+            .arms
+            .iter()
+            .map(|arm| arm.cell.file.as_path())
+            .collect();
+        if setup.arms.len() > 1 {
+            cells.push(&setup.cell.file);
+        }
+        let watch = Watch::start(books.files(cells), Arc::clone(audit))
             .map_err(|error| RunError::Hardware(format!("no thread to watch files: {error}")));
         let started = started.and_then(|parts| Ok((parts, watch?)));
         if started.is_err() {
-            // The guard has switched nothing on; it ends with the runner's connection or here.
-            guard.end_idle();
+            // The guards have switched nothing on; they end with the runner's connection or here.
+            guards.iter_mut().for_each(GuardProcess::end_idle);
         }
         let ((link, planner, plan, report, runtime), watch) = started?;
         let runner = Runner {
-            guard,
+            guards,
+            ledgers: books.arms.clone(),
             link,
             planner,
             plan,
             report,
-            ledger: Arc::clone(ledger),
+            audit: Arc::clone(audit),
             _frozen: frozen,
             _watch: watch,
             _runtime: runtime,
         };
         books.make_latest(options);
-        audit.add(
-            "ready",
-            &json!({
-                "guard_pid": runner.guard_pid(),
-                "backend": runner.report.backend.as_str(),
-                "socket": options.socket,
-            }),
-        );
+        for (arm, pid) in books.arms.iter().zip(runner.guard_pids()) {
+            arm.audit.add_of_arm(
+                "ready",
+                json!({
+                    "guard_pid": pid,
+                    "backend": runner.report.backend.as_str(),
+                    "socket": options.socket,
+                }),
+            );
+        }
         Ok(runner)
     }
 
     fn start_beside(
-        guard: &mut GuardProcess,
+        guards: &mut [GuardProcess],
         setup: &Setup,
         options: &Options,
-        ledger: &Arc<Ledger>,
+        books: &Books,
     ) -> Result<
         (
             SharedLink,
@@ -210,24 +227,28 @@ impl Runner {
             pid: std::process::id(),
             job: name(&setup.job.name),
             backend: name(&backend),
-            service: ledger.service.due(),
             ..RunnerReport::default()
         };
-        let link = Arc::new(guard.connect(&report, Some(ledger), BRING_UP)?);
+        let mut links = Vec::new();
+        for (guard, ledger) in guards.iter_mut().zip(&books.arms) {
+            let report = ledger.report(&report);
+            links.push(Arc::new(guard.connect(&report, Some(ledger), BRING_UP)?));
+        }
+        let cell = CellLink::new(links);
+        bond::tie(&cell);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("cameras")
             .enable_all()
             .build()
             .map_err(|error| RunError::Hardware(format!("no threads for the cameras: {error}")))?;
-        let link: SharedLink = Arc::new(Mutex::new(link));
-        let audit = Some(&ledger.audit);
-        let planner = start_planner(setup, policy, &link, &runtime, audit, None)?;
+        let link = cell.share();
+        let planner = start_planner(setup, policy, &link, &runtime, Some(&books.audit), None)?;
         let plan = job::Plan {
             episodes: options.episodes,
             time: options.time,
             episode: setup.job.episode,
-            start: setup.start_pose()?,
+            start: setup.start_poses()?,
             linger: options.linger,
         };
         Ok((link, planner, plan, report, runtime))
@@ -241,20 +262,26 @@ impl Runner {
         }
     }
 
-    /// The guard's process id.
+    /// The guards' process ids, in the order of the arms.
     #[must_use]
-    pub fn guard_pid(&self) -> u32 {
-        self.current().guard_pid
+    pub fn guard_pids(&self) -> Vec<u32> {
+        let cell = self.current();
+        cell.arms().iter().map(|arm| arm.guard_pid).collect()
     }
 
-    fn current(&self) -> Arc<GuardLink> {
+    fn current(&self) -> Arc<CellLink> {
         Arc::clone(&self.link.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The deliberate act of starting: reset, torque on where the arm is, follow plans.
+    /// The deliberate act of starting: reset, torque on where the arms are, follow plans. All arms
+    /// have taken one step before the first takes the next.
     fn engage(&self) -> Result<(), RunError> {
-        let link = self.current();
-        for request in [Request::Reset, Request::Enable, Request::Start] {
+        let cell = self.current();
+        let steps = [Request::Reset, Request::Enable, Request::Start];
+        let each = steps
+            .iter()
+            .flat_map(|step| cell.arms().iter().map(move |arm| (*step, arm)));
+        for (request, link) in each {
             let began = Instant::now();
             loop {
                 match link.request(request, ANSWER) {
@@ -265,11 +292,13 @@ impl Runner {
                     }
                     // The job waits for an operator who holds what must be held.
                     Err(Some(refusal @ (Refusal::NotEnabled { .. } | Refusal::HoldNeeded))) => {
-                        tracing::warn!("not started: {}", named(&link, refusal));
+                        tracing::warn!("not started: {}", named(link, refusal));
+                        // What has started waits with the others.
+                        cell.pause();
                         return Ok(());
                     }
                     Err(refusal) => {
-                        let why = refusal.map_or("no answer".into(), |r| named(&link, r));
+                        let why = refusal.map_or("no answer".into(), |r| named(link, r));
                         let cause = link.latest().and_then(|t| t.cause);
                         return Err(RunError::Hardware(refused(request, &why, cause)));
                     }
@@ -289,13 +318,13 @@ impl Runner {
         told_to_end: &AtomicBool,
         events: &mut dyn FnMut(Event),
     ) -> Result<Summary, RunError> {
-        let ledger = Arc::clone(&self.ledger);
+        let (audit, ledgers) = (Arc::clone(&self.audit), self.ledgers.clone());
         let outcome = self.run_job(judge, told_to_end, &mut |event| {
-            books::event(&ledger.audit, &event);
+            books::event(&audit, &event);
             events(event);
         });
-        ledger.service.save();
-        books::ended(&ledger.audit, &outcome);
+        ledgers.iter().for_each(|ledger| ledger.service.save());
+        books::ended(&audit, &outcome);
         outcome
     }
 
@@ -312,11 +341,11 @@ impl Runner {
         };
         let outcome = engaged.and_then(|()| {
             let planner = &self.planner;
-            let mut arm = WatchedArm {
-                guard: &mut self.guard,
+            let mut arm = WatchedArms {
+                guards: &mut self.guards,
+                ledgers: &self.ledgers,
                 link: &self.link,
                 report: &mut self.report,
-                ledger: &self.ledger,
             };
             job::run(&self.plan, &mut arm, planner, judge, told_to_end, events).map_err(|why| {
                 match planner.refused() {
@@ -325,46 +354,74 @@ impl Runner {
                 }
             })
         });
-        let status = self.end(events);
+        let statuses = self.end(events);
         let (end, tally) = outcome?;
-        Ok(Summary { end, tally, status })
+        Ok(Summary {
+            end,
+            tally,
+            statuses,
+        })
     }
 
-    /// Stops the arm, lets it hold or be parked, ends the guard. Gives the guard's last status.
-    fn end(mut self, events: &mut dyn FnMut(Event)) -> Option<Box<crate::messages::Status>> {
-        let link = self.current();
-        let status = link.status(ANSWER);
-        // A guard that is gone already has nothing left to be asked.
-        let _ = link.request(Request::Shutdown, ANSWER);
+    /// Stops the arms, lets them hold or be parked, ends the guards. Gives each guard's last status.
+    fn end(mut self, events: &mut dyn FnMut(Event)) -> Vec<Option<Box<crate::messages::Status>>> {
+        let cell = self.current();
+        let arms = cell.arms();
+        let statuses = arms.iter().map(|arm| arm.status(ANSWER)).collect();
+        cell.end();
         let mut began = Instant::now();
         let mut told = false;
-        while !self.guard.wait_end(Duration::from_millis(50)) {
-            if link
-                .latest()
-                .is_some_and(|latest| latest.mode == Mode::Parking)
-            {
-                // However long the way is: what goes wrong on it is a stop.
-                began = Instant::now();
-                if !std::mem::replace(&mut told, true) {
-                    let cause = link.latest().and_then(|latest| latest.cause);
-                    events(Event::Mode(Mode::Parking, cause));
+        for (guard, link) in self.guards.iter_mut().zip(arms) {
+            while !guard.wait_end(Duration::from_millis(50)) {
+                let parks = |tick: &Telemetry| tick.mode == Mode::Parking;
+                let parking = arms
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, arm)| arm.guard() == GuardState::Up)
+                    .find_map(|(index, arm)| Some((index, arm.latest().filter(parks)?)));
+                if let Some((arm, tick)) = parking {
+                    // However long the way is: what goes wrong on it is a stop.
+                    began = Instant::now();
+                    if !std::mem::replace(&mut told, true) {
+                        let why = tick.cause.map(|cause| Why { arm, cause });
+                        events(Event::Mode(Mode::Parking, why));
+                    }
+                }
+                if began.elapsed() > STANDING {
+                    tracing::error!(
+                        "the guard (process {}) has not ended; it holds the arm",
+                        link.guard_pid
+                    );
+                    break;
                 }
             }
-            if began.elapsed() > STANDING {
-                tracing::error!(
-                    "the guard (process {}) has not ended; it holds the arm",
-                    link.guard_pid
-                );
-                break;
+        }
+        // What the guards said last is heard before their connections are given up.
+        let began = Instant::now();
+        for link in arms {
+            while link.guard() == GuardState::Up && began.elapsed() < LAST_WORDS {
+                link.wait_news(Duration::from_millis(20));
             }
         }
-        // What the guard said last is heard before its connection is given up.
-        let began = Instant::now();
-        while link.guard() == GuardState::Up && began.elapsed() < LAST_WORDS {
-            link.wait_news(Duration::from_millis(20));
-        }
-        status
+        statuses
     }
+}
+
+/// Starts the guard of `arm`, with copies of the files it is made from.
+fn start_guard(arm: &ArmSetup, options: &Options) -> Result<(GuardProcess, Frozen), RunError> {
+    let socket = arm_socket(&options.socket, &arm.name)
+        .map_err(|error| RunError::Hardware(format!("no folder for the arms' sockets: {error}")))?;
+    let frozen = Frozen::make(&arm.cell, &socket).map_err(|error| {
+        RunError::Hardware(format!("the cell's files can't be copied: {error}"))
+    })?;
+    let spec = GuardSpec {
+        cell: arm.cell.file.clone(),
+        port: options.port.clone(),
+        socket,
+        frozen: Some(frozen.folder().to_owned()),
+        tool_speed: None,
+    };
+    Ok((GuardProcess::start(&spec, Boot::Fresh)?, frozen))
 }
 
 /// Starts the cameras of `setup` on `runtime`, waits for their first pictures, warms `policy` up and
@@ -398,7 +455,8 @@ pub fn start_planner(
         policy,
         limits: setup.limits(),
         first_plan: setup.cell.control.first_plan,
-        chunks: Chunks::new(rules),
+        rules,
+        chunks: setup.arms.iter().map(|_| Chunks::new(rules)).collect(),
         pace,
         max_guidance_weight: setup.job.chunks.max_guidance_weight,
         held_up: held_up.map(HeldUp::new),
@@ -423,70 +481,5 @@ fn named(link: &GuardLink, refusal: Refusal) -> String {
     match link.status(ANSWER) {
         Some(status) => status.with_names(|names| refusal.text(names)),
         None => refusal.text(&crate::messages::Names::NONE),
-    }
-}
-
-/// The guard under watch: a lost one is replaced.
-struct WatchedArm<'a> {
-    guard: &'a mut GuardProcess,
-    link: &'a SharedLink,
-    report: &'a mut RunnerReport,
-    ledger: &'a Arc<Ledger>,
-}
-
-impl WatchedArm<'_> {
-    fn current(&self) -> Arc<GuardLink> {
-        Arc::clone(&self.link.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn replace(&mut self, lost: GuardState) -> Result<u32, GuardError> {
-        tracing::error!("the guard is {lost:?}; replacing it");
-        let how = format!("{lost:?}").to_lowercase();
-        let pid = self.current().guard_pid;
-        let audit = &self.ledger.audit;
-        audit.add("guard_lost", &json!({"guard_pid": pid, "how": how}));
-        self.guard.replace()?;
-        audit.guard_replaced();
-        let fresh = self
-            .guard
-            .connect(self.report, Some(self.ledger), TAKE_OVER)?;
-        let fresh = Arc::new(fresh);
-        let pid = fresh.guard_pid;
-        audit.add("guard_replaced", &json!({"guard_pid": pid}));
-        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
-        Ok(pid)
-    }
-}
-
-impl Arm for WatchedArm<'_> {
-    fn observe(&mut self, events: &mut dyn FnMut(Event)) -> Result<Seen, String> {
-        let link = self.current();
-        link.wait_news(Duration::from_millis(20));
-        let health = self.ledger.audit.health();
-        if health != self.report.log {
-            self.report.log = health;
-            link.report(|report| report.log = health);
-        }
-        let due = self.ledger.service.due();
-        if due != self.report.service {
-            self.report.service.clone_from(&due);
-            link.report(|report| report.service = due);
-        }
-        match link.guard() {
-            GuardState::Up => Ok(link
-                .latest()
-                .map_or(Seen::At(Mode::Stopped, None), |t| Seen::At(t.mode, t.cause))),
-            GuardState::Gone if self.guard.ended_in_order() => Ok(Seen::Ended),
-            lost @ (GuardState::Gone | GuardState::Frozen) => {
-                let pid = self.replace(lost).map_err(|error| error.to_string())?;
-                events(Event::GuardReplaced(pid));
-                Ok(Seen::At(Mode::Stopped, Some(Cause::GuardReplaced)))
-            }
-        }
-    }
-
-    fn episode(&mut self, index: u32) {
-        self.report.episode = index;
-        self.current().report(|report| report.episode = index);
     }
 }

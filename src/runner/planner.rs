@@ -14,16 +14,16 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::chunks::{Chunks, Pace};
+use super::arms::{CellLink, SharedLink};
+use super::chunks::{Chunks, Pace, Rules};
 use super::held_up::HeldUp;
-use super::link::GuardLink;
 use super::moves;
 use super::sight::Looks;
 use super::starving::Starving;
 use crate::arm::JointLimits;
 use crate::camera::Cameras;
 use crate::messages::channel::buffer;
-use crate::messages::{Mode, Telemetry};
+use crate::messages::{Mode, Plan, Telemetry};
 use crate::policy::Policy;
 use crate::realtime;
 use crate::stats::Times;
@@ -43,13 +43,13 @@ const PATIENCE: Duration = Duration::from_millis(40);
 /// How long a picture is waited for before all else is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(4);
 
-/// What the arm should be doing while the guard is `Running`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// What the arms should be doing while all their guards are `Running`.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Task {
     /// Stand where it is.
     Stand,
-    /// Go to a pose, then stand there.
-    GoTo(JointVec<Rad>),
+    /// Go to a pose, one an arm, then stand there.
+    GoTo(Vec<JointVec<Rad>>),
     /// Do what the policy says.
     Policy,
 }
@@ -62,9 +62,6 @@ pub struct Progress {
     /// Plans of the policy sent since the task was set.
     pub plans: u64,
 }
-
-/// A connection that may be replaced together with the guard behind it.
-pub type SharedLink = Arc<Mutex<Arc<GuardLink>>>;
 
 #[derive(Debug)]
 struct Desk {
@@ -101,18 +98,20 @@ pub struct SentPlan {
 
 /// What the planner thread is made of.
 pub struct Parts {
-    /// To the guard.
+    /// To the guards.
     pub link: SharedLink,
     /// The running cameras.
     pub cameras: Arc<Cameras>,
     /// The policy, ready to run.
     pub policy: Policy,
-    /// The joints' limits, for moves of its own.
-    pub limits: JointVec<JointLimits>,
+    /// The limits of each arm's joints, for moves of its own.
+    pub limits: Vec<JointVec<JointLimits>>,
     /// How long the arm stands for the first plan.
     pub first_plan: Duration,
     /// How the policy's chunks become one plan.
-    pub chunks: Chunks,
+    pub rules: Rules,
+    /// Those of each arm so far.
+    pub chunks: Vec<Chunks>,
     /// When it is asked for the next.
     pub pace: Pace,
     /// The most that a graph made for real-time chunking is led by the chunk before.
@@ -196,14 +195,15 @@ struct Work {
     starving: Starving,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Stage {
     Standing {
-        pose: JointVec<Rad>,
+        /// Of each arm.
+        pose: Vec<JointVec<Rad>>,
         renew_at: MonoTime,
     },
     Moving {
-        goal: JointVec<Rad>,
+        goal: Vec<JointVec<Rad>>,
         until: MonoTime,
     },
     Policy {
@@ -240,15 +240,15 @@ impl Work {
         loop {
             let (task, version, closing) = {
                 let desk = locked(desk);
-                (desk.task, desk.version, desk.closing)
+                (desk.task.clone(), desk.version, desk.closing)
             };
             if closing {
                 return;
             }
             let link = Arc::clone(&locked(&self.parts.link));
             match link.latest() {
-                Some(telemetry) if telemetry.mode == Mode::Running => {
-                    self.step(&link, &telemetry, task, version, desk);
+                Some(arms) if arms.iter().all(|arm| arm.mode == Mode::Running) => {
+                    self.step(&link, &arms, task, version, desk);
                 }
                 _ => self.doing = None,
             }
@@ -258,10 +258,10 @@ impl Work {
 
     /// Waits for the next thing that may be worth a step: a picture, when the policy is to be asked,
     /// or a word of the guard's.
-    fn wait(&self, link: &GuardLink) {
-        match self.doing {
+    fn wait(&self, link: &CellLink) {
+        match &self.doing {
             Some((_, Stage::Policy { next_at, .. }))
-                if self.looks == Looks::Pictures && realtime::now() >= next_at =>
+                if self.looks == Looks::Pictures && realtime::now() >= *next_at =>
             {
                 let arrival = self.parts.cameras.arrival();
                 let arrival = async { tokio::time::timeout(LOOK_AGAIN, arrival).await };
@@ -283,8 +283,8 @@ impl Work {
 
     fn step(
         &mut self,
-        link: &GuardLink,
-        telemetry: &Telemetry,
+        link: &CellLink,
+        telemetry: &[Telemetry],
         task: Task,
         version: u64,
         desk: &Mutex<Desk>,
@@ -294,7 +294,7 @@ impl Work {
             link.trip(fault.cause(camera));
             return;
         }
-        let stage = match self.doing {
+        let stage = match self.doing.take() {
             Some((doing, stage)) if doing == version => stage,
             _ => self.begin(link, telemetry, task, now),
         };
@@ -313,8 +313,8 @@ impl Work {
 
     fn begin(
         &mut self,
-        link: &GuardLink,
-        telemetry: &Telemetry,
+        link: &CellLink,
+        telemetry: &[Telemetry],
         task: Task,
         now: MonoTime,
     ) -> Stage {
@@ -322,27 +322,35 @@ impl Work {
         self.starving = Starving::default();
         match task {
             Task::Stand => Stage::Standing {
-                pose: telemetry.command,
+                pose: telemetry.iter().map(|arm| arm.command).collect(),
                 renew_at: now,
             },
             Task::GoTo(goal) => {
                 let id = self.take_id();
-                let motion =
-                    moves::joint_move(id, now, &telemetry.command, &goal, &self.parts.limits);
-                link.send_plan(motion.plan, self.bytes.as_mut_slice());
+                let arms = telemetry.iter().zip(&goal).zip(&self.parts.limits);
+                let moves = arms.map(|((arm, goal), limits)| {
+                    moves::joint_move(id, now, &arm.command, goal, limits)
+                });
+                let (ends, plans): (Vec<MonoTime>, Vec<Plan>) =
+                    moves.map(|motion| (motion.end, motion.plan)).unzip();
+                link.send_plans(plans, self.bytes.as_mut_slice());
                 Stage::Moving {
                     goal,
-                    until: motion.end,
+                    until: ends.into_iter().max().unwrap_or(now),
                 }
             }
             Task::Policy => {
                 // The arm stands until the first plan of the policy is there.
-                self.parts.chunks.restart();
+                self.parts.chunks.iter_mut().for_each(Chunks::restart);
                 self.parts.watching.begin(link);
                 let id = self.take_id();
-                let stand = moves::stand_for(id, now, &telemetry.command, self.parts.first_plan);
-                self.starving.fed_until(stand.end());
-                link.send_plan(stand, self.bytes.as_mut_slice());
+                let time = self.parts.first_plan;
+                let stands = telemetry.iter();
+                let stands = stands.map(|arm| moves::stand_for(id, now, &arm.command, time));
+                let stands: Vec<Plan> = stands.collect();
+                let end = stands.iter().map(Plan::end).min();
+                self.starving.fed_until(end.unwrap_or(now));
+                link.send_plans(stands, self.bytes.as_mut_slice());
                 Stage::Policy {
                     next_at: now,
                     seen: MonoTime(0),
@@ -353,8 +361,8 @@ impl Work {
 
     fn go_on(
         &mut self,
-        link: &GuardLink,
-        telemetry: &Telemetry,
+        link: &CellLink,
+        telemetry: &[Telemetry],
         stage: Stage,
         now: MonoTime,
         desk: &Mutex<Desk>,
@@ -362,18 +370,18 @@ impl Work {
         match stage {
             Stage::Standing { pose, renew_at } if now >= renew_at => {
                 let id = self.take_id();
-                link.send_plan(moves::stand(id, now, &pose), self.bytes.as_mut_slice());
+                let stands = pose.iter().map(|pose| moves::stand(id, now, pose));
+                link.send_plans(stands.collect(), self.bytes.as_mut_slice());
                 Stage::Standing {
                     pose,
                     renew_at: MonoTime(now.0 + realtime::nanos(RENEW)),
                 }
             }
             Stage::Moving { goal, until } if now >= until => {
-                let far = telemetry
-                    .measured
-                    .iter()
-                    .zip(&goal)
-                    .any(|(is, goal)| (is.0 - goal.0).abs() > ARRIVED_RAD);
+                let far = telemetry.iter().zip(&goal).any(|(arm, goal)| {
+                    let mut joints = arm.measured.iter().zip(goal);
+                    joints.any(|(is, goal)| (is.0 - goal.0).abs() > ARRIVED_RAD)
+                });
                 locked(desk).progress.arrived = !far;
                 if far {
                     // The limiter re-timed the move: aim at the end of it again.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use heapless::Vec;
 
-use super::setup::Setup;
+use super::setup::ArmSetup;
 use crate::cell::Reminder;
 use crate::messages::{FromGuard, MAX_SERVICE, ServiceDue};
 use crate::service::{Book, BookError, Count, Standing, Usage};
@@ -43,22 +43,22 @@ struct Shared {
 }
 
 impl Service {
-    /// Opens the book of the arm of `setup`, and says what is due.
+    /// Opens the book of `arm`, and says what is due.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn open(setup: &Setup) -> std::io::Result<Service> {
-        let joints = setup.joint_names();
+    pub(super) fn open(arm: &ArmSetup) -> std::io::Result<Service> {
+        let joints = arm.arm.model.names().to_vec();
         let shared = Arc::new(Shared {
-            path: Book::path(&setup.cell.arm.calibration),
+            path: Book::path(&arm.cell.arm.calibration),
             count: Mutex::new(Count::new(joints.len())),
             joints,
-            reminders: setup.cell.service.clone(),
+            reminders: arm.cell.service.clone(),
             due: Mutex::default(),
             told: AtomicBool::new(false),
         });
         if let Some(book) = shared.take(Book::read(&shared.path)) {
-            let cell = setup.cell.file.display();
+            let cell = arm.cell.file.display();
             let standings = shared.reminders.iter().map(|it| book.standing(it));
             for due in standings.filter(Standing::due) {
                 let name = &due.reminder.name;

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use super::chunks::{Pace, Rules};
 use super::guard_process::GuardError;
-use super::policy_arm::PolicyArm;
+use super::policy_arm::{PolicyArm, PolicyArms};
 use super::remote;
 use crate::arm::JointLimits;
 use crate::camera::{CameraConfig, CameraError, Cameras, DeviceSource, Login, Pixels, Source};
 use crate::cell::{
     Arm, BackendKind, CameraSource, Cell, CellError, DeviceSection, JobSection, Joining, Overrides,
-    PixelForm, PolicySection,
+    PixelForm, PolicySection, TwoArms, start_poses,
 };
 use crate::policy::backend::BackendError;
 use crate::policy::finding::{Finding, Severity};
-use crate::policy::{Package, Policy, PolicyError, backend};
+use crate::policy::{Embodiment, Package, Policy, PolicyError, backend};
 use crate::realtime;
 use crate::units::{JointVec, Rad};
 
@@ -85,13 +85,26 @@ pub fn overridden(package: &Package, job: &JobSection) -> Option<Finding> {
     })
 }
 
-/// A cell, one of its jobs, and its arm.
+/// A cell, one of its jobs, and its arm or arms.
 #[derive(Debug)]
 pub struct Setup {
-    /// The cell.
+    /// The cell. Of a cell of two arms it has what they share, as [`TwoArms::shared`] says.
     pub cell: Cell,
     /// The job.
     pub job: JobSection,
+    /// The arm, the first where there are two.
+    pub arm: Arm,
+    /// All of them; the only one has no name.
+    pub arms: Vec<ArmSetup>,
+}
+
+/// One arm of a cell.
+#[derive(Debug, Clone)]
+pub struct ArmSetup {
+    /// What its joints are called by; empty when it is the only one.
+    pub name: String,
+    /// Its own cell, that its guard is started with.
+    pub cell: Cell,
     /// The arm.
     pub arm: Arm,
 }
@@ -105,12 +118,87 @@ impl Setup {
         let cell = Cell::load(path, overrides)?;
         let job = cell.job(job)?.clone();
         let arm = cell.load_arm()?;
-        let setup = Setup { cell, job, arm };
-        setup.start_pose()?;
+        let only = ArmSetup {
+            name: String::new(),
+            cell: cell.clone(),
+            arm: arm.clone(),
+        };
+        let setup = Setup {
+            cell,
+            job,
+            arm,
+            arms: vec![only],
+        };
+        setup.start_poses()?;
         Ok(setup)
     }
 
-    /// Where each episode begins.
+    /// As [`Setup::load`], of a cell of one arm or of two.
+    ///
+    /// # Errors
+    /// One line naming file, key and remedy.
+    pub fn load_any(path: &Path, job: Option<&str>) -> Result<Setup, RunError> {
+        match TwoArms::load(path)? {
+            None => Setup::load(path, job, &Overrides::default()),
+            Some(cell) => Setup::of_two(&cell, job),
+        }
+    }
+
+    /// Of a cell of two arms.
+    ///
+    /// # Errors
+    /// As [`Setup::load`].
+    pub fn of_two(two: &TwoArms, job: Option<&str>) -> Result<Setup, RunError> {
+        let each = two.arms.iter().map(|arm| {
+            Ok(ArmSetup {
+                name: arm.name.clone(),
+                cell: arm.cell.clone(),
+                arm: arm.cell.load_arm()?,
+            })
+        });
+        let arms = each.collect::<Result<Vec<ArmSetup>, CellError>>()?;
+        let first = arms.first().map(|arm| arm.arm.clone());
+        let (Some(cell), Some(arm)) = (two.shared(), first) else {
+            let none = format!("{}: it has no arms", two.file.display());
+            return Err(RunError::Configuration(none));
+        };
+        let job = cell.job(job)?.clone();
+        let setup = Setup {
+            cell,
+            job,
+            arm,
+            arms,
+        };
+        setup.start_poses()?;
+        Ok(setup)
+    }
+
+    /// Where each episode begins, of every arm.
+    ///
+    /// # Errors
+    /// When the cell says no pose of these arms.
+    pub fn start_poses(&self) -> Result<Vec<JointVec<Rad>>, RunError> {
+        let each = self.arms.iter().map(|it| (it.name.as_str(), &it.arm));
+        let arms: Vec<(&str, &Arm)> = each.collect();
+        match arms.as_slice() {
+            [_] => Ok(vec![self.start_pose()?]),
+            several => Ok(start_poses(&self.cell.file, &self.job, several)?),
+        }
+    }
+
+    /// The arms as policies meet them.
+    #[must_use]
+    pub fn embodiment(&self) -> Arc<dyn Embodiment> {
+        match self.arms.as_slice() {
+            [_] => Arc::new(PolicyArm(self.arm.clone())),
+            several => {
+                let arms = several.iter().map(|it| (it.name.as_str(), &it.arm));
+                Arc::new(PolicyArms::new(arms))
+            }
+        }
+    }
+
+    /// Where the only arm's episodes begin.
     ///
     /// # Errors
     /// When the cell says no pose of this arm.
@@ -118,9 +206,10 @@ impl Setup {
         Ok(self.cell.start_pose(&self.job, &self.arm)?)
     }
 
-    /// The joints' limits.
-    pub(super) fn limits(&self) -> JointVec<JointLimits> {
-        *self.arm.model.limits()
+    /// The limits of each arm's joints.
+    pub(super) fn limits(&self) -> Vec<JointVec<JointLimits>> {
+        let arms = self.arms.iter();
+        arms.map(|it| *it.arm.model.limits()).collect()
     }
 
     /// How the chunks of `package` become one plan: as the cell says, else as the package was
@@ -151,12 +240,6 @@ impl Setup {
             Joining::Append => None,
             Joining::CrossFade | Joining::Ensemble => (!drawn).then_some(every),
         })
-    }
-
-    /// The joints' names.
-    #[must_use]
-    pub fn joint_names(&self) -> Vec<String> {
-        self.arm.model.names().to_vec()
     }
 
     /// Starts the cameras and waits for a picture of each.
@@ -218,7 +301,7 @@ impl Setup {
     /// When the package does not fit, or that backend does not run it.
     pub fn load_policy_with(&self, backend: BackendKind) -> Result<(Policy, String), RunError> {
         let cameras: Vec<&str> = self.cell.cameras.iter().map(|c| c.name.as_str()).collect();
-        let arm = Arc::new(PolicyArm(self.arm.clone()));
+        let arm = self.embodiment();
         let config = self.backend_config(backend);
         let package = self.policy_package()?;
         let mut policy =

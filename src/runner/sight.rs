@@ -2,10 +2,10 @@
 
 use crate::camera::{Cameras, Frame};
 use crate::policy::{Observation, Package, Picture};
-use crate::units::MonoTime;
+use crate::units::{JointVec, MonoTime};
 
+use super::arms::CellLink;
 use super::history::JointSample;
-use super::link::GuardLink;
 
 /// What a policy looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +29,13 @@ impl Looks {
 pub(super) struct Sight {
     pub(super) captured_at: MonoTime,
     frames: Vec<Frame>,
-    joints: JointSample,
+    /// Of each arm.
+    joints: Vec<JointSample>,
 }
 
 impl Sight {
     /// The newest there is; `None` before every camera has delivered.
-    pub(super) fn take(looks: Looks, cameras: &Cameras, link: &GuardLink) -> Option<Sight> {
+    pub(super) fn take(looks: Looks, cameras: &Cameras, link: &CellLink) -> Option<Sight> {
         let frames = match looks {
             Looks::Pictures => (0..cameras.len())
                 .map(|index| cameras.latest(index))
@@ -43,7 +44,7 @@ impl Sight {
         };
         let captured_at = match looks {
             Looks::Pictures => frames.iter().map(|frame| frame.captured_at).min()?,
-            Looks::Joints => link.latest()?.at,
+            Looks::Joints => link.latest()?.iter().map(|tick| tick.at).min()?,
         };
         Some(Sight {
             captured_at,
@@ -69,9 +70,14 @@ impl Sight {
         Observation {
             captured_at: self.captured_at,
             pictures: self.frames.iter().map(picture).collect(),
-            measured: self.joints.measured,
-            command: self.joints.command,
-            velocity: self.joints.velocity,
+            measured: flat(self.joints.iter().map(|arm| &arm.measured)),
+            command: flat(self.joints.iter().map(|arm| &arm.command)),
+            velocity: flat(self.joints.iter().map(|arm| &arm.velocity)),
         }
     }
+}
+
+/// The values of all arms' joints, one after the other.
+fn flat<'a, T: Copy + 'a>(arms: impl Iterator<Item = &'a JointVec<T>>) -> Vec<T> {
+    arms.flat_map(JointVec::iter).copied().collect()
 }

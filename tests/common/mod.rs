@@ -85,7 +85,7 @@ pub fn turn() -> MutexGuard<'static, ()> {
 pub struct Sim {
     process: Events,
     servos: Servos,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Option<MutexGuard<'static, ()>>,
     pub pty: PathBuf,
     pub http: String,
 }
@@ -129,8 +129,21 @@ impl Sim {
         Sim::launch(seed, servos, &[others, options].concat())
     }
 
+    /// A second arm for the cell of this one, which has its turn already.
+    pub fn beside(&self, seed: u64) -> Sim {
+        Sim::spawn(seed, self.servos, &[], None)
+    }
+
     fn launch(seed: u64, servos: Servos, options: &[&str]) -> Sim {
-        let turn = turn();
+        Sim::spawn(seed, servos, options, Some(turn()))
+    }
+
+    fn spawn(
+        seed: u64,
+        servos: Servos,
+        options: &[&str],
+        turn: Option<MutexGuard<'static, ()>>,
+    ) -> Sim {
         let mut process = Events::start(
             surehand()
                 .args(["sim", "--seed", &seed.to_string()])
@@ -393,16 +406,20 @@ impl Drop for Controller {
     }
 }
 
-/// The guard processes that were told to listen at `socket`: they outlive everybody on purpose,
-/// and would keep a test's output open for ever.
+/// The guard processes that were told to listen at `socket`, or as those of two arms beside it: they
+/// outlive everybody on purpose, and would keep a test's output open for ever.
 fn guards_at(socket: &Path) -> Vec<u32> {
+    let mut of_arms = socket.with_extension("arms").into_os_string();
+    of_arms.push("/");
+    let of_arms = of_arms.as_encoded_bytes();
     let socket = socket.as_os_str().as_encoded_bytes();
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     processes
         .filter(|process| {
             let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
             let mut words = line.split(|byte| *byte == 0);
-            words.any(|word| word == b"guard") && words.any(|word| word == socket)
+            words.any(|word| word == b"guard")
+                && words.any(|word| word == socket || word.starts_with(of_arms))
         })
         .filter_map(|process| process.file_name().to_str()?.parse().ok())
         .collect()

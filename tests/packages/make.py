@@ -10,6 +10,7 @@ camera matters, and moves as a pure function of the joints:
     joint_hold  joint actions that keep the commanded pose
     counts      keeps it too, but for a milliradian of wrist_roll an inference that it remembers
     sway        joint actions: shoulder_pan and wrist_roll go round in a circle, for ever
+    two_sways   the same of two arms at once, left and right, the right one the other way round
     circle      tool actions: the tool goes round in a horizontal circle, for ever
     stretch     tool actions: the tool goes outward, for ever, on and beyond what the arm can reach
     nan         sways, and puts out NaN once shoulder_pan has passed 0.15 rad
@@ -156,9 +157,14 @@ TOOL_ACTION = {
 }
 
 
-def commands(graph):
-    """Each joint's command: measurement plus lag."""
-    return [graph.node("Add", graph.column(i), graph.column(i + 6)) for i in range(6)]
+ARMS = ["left", "right"]
+TWO_STATE = [f"{arm}_{value}" for arm in ARMS for value in JOINT_STATE]
+TWO_ACTION = {**JOINT_ACTION, "shape": [12], "order": [f"{a}_{j}.pos" for a in ARMS for j in JOINTS]}
+
+
+def commands(graph, first=0):
+    """Each joint's command: measurement plus lag. Those of an arm begin at value `first`."""
+    return [graph.node("Add", graph.column(first + i), graph.column(first + i + 6)) for i in range(6)]
 
 
 def round_and_round(graph, x, y, radius, omega, growth):
@@ -179,12 +185,12 @@ def round_and_round(graph, x, y, radius, omega, growth):
     return graph.node("Mul", turned_x, factor), graph.node("Mul", turned_y, factor)
 
 
-def sway(graph):
+def sway(graph, first=0, omega=1.5):
     """The columns of a swaying arm: pan and roll about (0, 1.2), 0.35 rad wide."""
-    columns = commands(graph)
+    columns = commands(graph, first)
     centre = graph.constant(1.2)
     roll = graph.node("Sub", columns[4], centre)
-    pan, roll = round_and_round(graph, columns[0], roll, radius=0.35, omega=1.5, growth=0.3)
+    pan, roll = round_and_round(graph, columns[0], roll, radius=0.35, omega=omega, growth=0.3)
     columns[0] = pan
     columns[4] = graph.node("Add", roll, centre)
     return columns
@@ -221,6 +227,12 @@ def make_sway():
     graph = Graph(len(JOINT_STATE), 6)
     graph.finish(sway(graph))
     save("sway", graph, JOINT_STATE, JOINT_ACTION)
+
+
+def make_two_sways():
+    graph = Graph(len(TWO_STATE), 12)
+    graph.finish(sway(graph) + sway(graph, first=len(JOINT_STATE), omega=-1.5))
+    save("two_sways", graph, TWO_STATE, TWO_ACTION)
 
 
 def make_once_past(name, otherwise):
@@ -437,6 +449,7 @@ if __name__ == "__main__":
     make_joint_hold()
     make_counts()
     make_sway()
+    make_two_sways()
     make_once_past("nan", lambda graph, _: graph.constant([[np.nan]]))
     make_once_past("teleport", lambda graph, pan: graph.node("Add", pan, graph.constant(3.0)))
     make_goes_on()

@@ -14,7 +14,7 @@ use surehand::cell::Overrides;
 use surehand::messages::{Cause, ServerFault, Waypoints};
 use surehand::policy::{Observation, Picture, Policy, PolicyError};
 use surehand::runner::Setup;
-use surehand::units::{JointVec, MonoTime, Rad, RadPerSec};
+use surehand::units::{MonoTime, Rad, RadPerSec};
 
 use common::{Controller, Sim, now_ns, output, root, surehand};
 use double::{HORIZON, Manner, PolicyServer, RATE_HZ, floats};
@@ -87,13 +87,13 @@ fn asked(policy: &mut Policy, patience: Duration) -> Result<surehand::messages::
         height: 96,
         rgb: &grey,
     };
-    let pose: JointVec<Rad> = POSE.into_iter().map(Rad).collect();
+    let pose = POSE.map(Rad).to_vec();
     let observation = Observation {
         captured_at: MonoTime(1_000_000_000),
         pictures: vec![picture; 2],
-        measured: pose,
+        measured: pose.clone(),
+        velocity: vec![RadPerSec(0.0); pose.len()],
         command: pose,
-        velocity: pose.map(|_| RadPerSec(0.0)),
     };
     policy.plan(&observation, 1, patience)
 }

@@ -50,9 +50,9 @@ pub(super) fn measure(setup: &Setup) -> Result<Option<Value>, Failure> {
                 rgb,
             })
             .collect(),
-        measured: pose,
-        command: pose,
-        velocity: pose.map(|_| RadPerSec(0.0)),
+        measured: pose.as_slice().to_vec(),
+        command: pose.as_slice().to_vec(),
+        velocity: vec![RadPerSec(0.0); pose.len()],
     };
     let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for turn in 0..WARM + TURNS {

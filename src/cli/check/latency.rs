@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::server::Asked;
-use crate::cell::{Cell, Overrides};
+use crate::cell::Cell;
 use crate::policy::finding::{Finding, Severity};
 use crate::runner::{Setup, latency};
 
@@ -104,7 +104,7 @@ pub(in crate::cli) fn measure(
 
 /// The measurement, and what runs it in its own words.
 fn one(cell: &Cell, job: &str) -> Result<(Measured, String), String> {
-    let setup = Setup::load(&cell.file, Some(job), &Overrides::default());
+    let setup = Setup::load_any(&cell.file, Some(job));
     let setup = setup.map_err(|error| error.to_string())?;
     let (mut policy, backend) = setup
         .load_policy_with(cell.inference.backend)

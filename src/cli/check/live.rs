@@ -4,17 +4,16 @@
 //! on. What can't be looked at is worth a warning and no more: it may be switched off.
 
 use std::net::{TcpStream, ToSocketAddrs};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::run::socket_path;
 use crate::camera::Look;
-use crate::cell::{CameraSource, Cell, Overrides};
+use crate::cell::{CameraSource, Cell};
 use crate::messages::RunnerReport;
 use crate::policy::finding::{Finding, Findings, Severity};
-use crate::policy::{Embodiment, Package, familiarity, sight};
+use crate::policy::{Package, familiarity, sight};
 use crate::runner::guard_process::{Boot, GuardProcess, GuardSpec};
-use crate::runner::{PolicyArm, Setup};
+use crate::runner::{ArmSetup, Setup};
 use crate::units::{JointVec, Rad};
 
 /// How long a camera's server may take to take a call.
@@ -34,7 +33,7 @@ pub(super) fn check(cell: &Cell, findings: &mut Vec<Finding>) {
     let Some(job) = cell.jobs.first() else {
         return;
     };
-    let Ok(setup) = Setup::load(&cell.file, Some(&job.name), &Overrides::default()) else {
+    let Ok(setup) = Setup::load_any(&cell.file, Some(&job.name)) else {
         // Why is among the findings already.
         return;
     };
@@ -53,11 +52,13 @@ pub(super) fn check(cell: &Cell, findings: &mut Vec<Finding>) {
             "switch them on and check again",
         )),
     }
-    if !cell.bus.port.exists() || packages.is_empty() {
+    let there = setup.arms.iter().all(|arm| arm.cell.bus.port.exists());
+    if !there || packages.is_empty() {
         return;
     }
-    let embodiment: Arc<dyn Embodiment> = Arc::new(PolicyArm(setup.arm.clone()));
-    match joints(&setup) {
+    let embodiment = setup.embodiment();
+    let joints: Result<Vec<JointVec<Rad>>, String> = setup.arms.iter().map(joints).collect();
+    match joints.map(|arms| arms.iter().flatten().copied().collect::<Vec<Rad>>()) {
         Ok(joints) => {
             let mut strange = Findings::default();
             for package in &packages {
@@ -124,18 +125,18 @@ fn looks(setup: &Setup) -> Result<Vec<Look>, String> {
         .collect())
 }
 
-/// Where the joints are, by a guard that comes up and ends again.
-fn joints(setup: &Setup) -> Result<JointVec<Rad>, String> {
+/// Where an arm's joints are, by a guard that comes up and ends again.
+fn joints(arm: &ArmSetup) -> Result<JointVec<Rad>, String> {
     let socket = socket_path(None, &format!("check-{}", std::process::id()));
     let spec = GuardSpec {
-        cell: setup.cell.file.clone(),
+        cell: arm.cell.file.clone(),
         port: None,
         socket: socket.map_err(|failure| failure.line)?,
         frozen: None,
         tool_speed: None,
     };
     let mut guard = GuardProcess::start(&spec, Boot::Fresh).map_err(|error| error.to_string())?;
-    let read = read(&mut guard, setup.arm.model.len());
+    let read = read(&mut guard, arm.arm.model.len());
     guard.end_idle();
     // The socket of a guard that was ended stays behind.
     let _ = std::fs::remove_file(&spec.socket);

@@ -5,7 +5,7 @@ use crate::policy::PolicyError;
 use crate::policy::embodiment::{Embodiment, index_of};
 use crate::policy::finding::Findings;
 use crate::policy::package::{Axis, Input, Package, Source, StateEntry, Units};
-use crate::units::{JointVec, Rad};
+use crate::units::Rad;
 
 /// One value, bound to the arm's joints.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,6 +59,15 @@ fn bound(
     arm: &dyn Embodiment,
     findings: &mut Findings,
 ) -> Option<Vec<Value>> {
+    let tool = |entry: &StateEntry| matches!(entry, StateEntry::Tool(_));
+    if arm.arms().len() > 1 && entries.iter().any(tool) {
+        findings.error(
+            place,
+            "it has the place of a tool, and several arms have no one tool",
+            "use a policy whose state is of joints alone",
+        );
+        return None;
+    }
     let mut find = |joint: &String| {
         let index = index_of(arm, joint);
         if index.is_none() {
@@ -95,10 +104,10 @@ pub(super) fn now(
     units: Units,
     action: &[f32],
 ) -> Result<f64, PolicyError> {
-    let angle = |joints: &JointVec<Rad>, index: usize| {
+    let angle = |joints: &[Rad], index: usize| {
         joints
             .get(index)
-            .map(|angle| arm.value_of(index, angle, units))
+            .map(|angle| arm.value_of(index, *angle, units))
             .ok_or(PolicyError::Joint { index })
     };
     match value {

@@ -14,9 +14,8 @@ use super::files;
 use super::graph::{Element, Tensor};
 use super::robot::{ActionLayout, Places, Robot, Timing, Units};
 use super::stats::Affine;
-use super::{MAX_GRAPH, Output, Package, signature};
+use super::{MAX_GRAPH, MAX_LED, Output, Package, signature};
 use crate::policy::finding::Findings;
-use crate::units::MAX_JOINTS;
 
 /// The graph at `dir`, where that is one or a folder that holds one and no manifest: its folder and
 /// its name there.
@@ -106,11 +105,11 @@ fn joints(names: Vec<String>, place: &str, findings: &mut Findings) -> Option<Ve
         findings.error(place, what, "name each joint once");
         return None;
     }
-    if !(1..=MAX_JOINTS).contains(&names.len()) {
+    if !(1..=MAX_LED).contains(&names.len()) {
         findings.error(
             place,
             format!("it names {} joints", names.len()),
-            format!("give a policy for an arm of 1 to {MAX_JOINTS} joints"),
+            format!("give a policy for 1 to {MAX_LED} joints"),
         );
         return None;
     }

@@ -7,10 +7,9 @@ use super::memory::Declared;
 use super::node::Node;
 use super::robot::{ActionLayout, Robot};
 use super::stats::Affine;
-use super::{Input, Output, Pixels, Source};
+use super::{Input, MAX_LED, Output, Pixels, Source};
 use crate::messages::{MAX_CAMERAS, MAX_WAYPOINTS};
 use crate::policy::finding::Findings;
-use crate::units::MAX_JOINTS;
 
 /// The largest side of a picture a graph may want, pixels.
 const MAX_SIDE: usize = 2048;
@@ -460,9 +459,9 @@ pub(super) fn action_width(output: &Output, robot: &Robot, findings: &mut Findin
         ActionLayout::Joint { order: None, .. } => robot.joints(),
     };
     let found = robot.action_width.unwrap_or(output.width);
-    let too_many = found > MAX_JOINTS;
+    let too_many = found > MAX_LED;
     if too_many || expected.is_some_and(|expected| expected != found) {
-        let expected = expected.unwrap_or(MAX_JOINTS);
+        let expected = expected.unwrap_or(MAX_LED);
         findings.error(
             place.clone(),
             format!("it has {found} values, the robot {expected} joints"),

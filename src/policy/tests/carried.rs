@@ -20,9 +20,9 @@ fn moment(at: u64, angle: f64, picture: &[u8]) -> Observation<'_> {
             height: 16,
             rgb: picture,
         }],
-        measured: angles(&[angle; 6]),
-        command: angles(&[angle; 6]),
-        velocity: angles(&[0.0; 6]).map(|_| RadPerSec(10.0 * angle)),
+        measured: vec![Rad(angle); 6],
+        command: vec![Rad(angle); 6],
+        velocity: vec![RadPerSec(10.0 * angle); 6],
     }
 }
 

@@ -38,7 +38,9 @@ pub struct Apart {
 }
 
 impl Apart {
-    pub(super) fn max(self, other: Apart) -> Apart {
+    /// The farther of the two, of each kind.
+    #[must_use]
+    pub fn max(self, other: Apart) -> Apart {
         Apart {
             angle: self.angle.max(other.angle),
             distance: self.distance.max(other.distance),

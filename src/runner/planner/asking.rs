@@ -10,8 +10,8 @@ use crate::cell::Joining;
 use crate::messages::{MAX_WAYPOINTS, Percentiles, Plan};
 use crate::policy::Continuation;
 use crate::realtime;
-use crate::runner::chunks::Joined;
-use crate::runner::link::GuardLink;
+use crate::runner::arms::CellLink;
+use crate::runner::chunks::{Apart, Joined};
 use crate::runner::sight::Sight;
 use crate::units::MonoTime;
 
@@ -20,7 +20,7 @@ impl Work {
     /// plan came of them.
     pub(super) fn plan(
         &mut self,
-        link: &GuardLink,
+        link: &CellLink,
         seen: MonoTime,
         desk: &Mutex<Desk>,
     ) -> Option<Sent> {
@@ -42,8 +42,8 @@ impl Work {
         let began = realtime::now();
         let patience = self.starving.patience(began);
         let left_over = self.left_over(captured_at, began);
-        let continuation = self.continuation(captured_at, began, left_over.as_ref());
-        let planned = (self.parts.policy).plan_after(&continuation, &observation, id, patience);
+        let continuation = self.continuation(captured_at, began, &left_over);
+        let planned = (self.parts.policy).plans_after(&continuation, &observation, id, patience);
         if let Some(held_up) = &mut self.parts.held_up {
             let until = realtime::now().0 + realtime::nanos(held_up.next());
             realtime::sleep_until(MonoTime(until));
@@ -51,8 +51,8 @@ impl Work {
         let now = realtime::now();
         self.inference.record(now.since(began));
         self.parts.pace.note(Duration::from_nanos(now.since(began)));
-        let chunk = match planned {
-            Ok(chunk) => chunk,
+        let chunks = match planned {
+            Ok(chunks) => chunks,
             Err(error) => {
                 tracing::error!("the policy gave no plan: {error}");
                 if error.starves() {
@@ -65,14 +65,7 @@ impl Work {
         };
         let ms = in_milliseconds(self.inference.percentiles());
         link.report(|report| report.inference_ms = ms);
-        if let Some((refused, _)) = link.latest().and_then(|latest| latest.refused) {
-            self.parts.chunks.refused(refused);
-        }
-        let joined = self.parts.chunks.join(chunk, now);
-        let Some(Joined {
-            plan, disagreement, ..
-        }) = joined
-        else {
+        let Some((plans, apart)) = self.joined(link, chunks, now) else {
             tracing::warn!("the policy's chunk came after its last step was due and is dropped");
             // The guard stops the arm when what it has runs out.
             return Some(Sent {
@@ -81,15 +74,11 @@ impl Work {
                 executed: None,
             });
         };
-        self.parts.watching.joined(link, disagreement, now);
-        let plan = if self.parts.watching.slow() {
-            self.parts.chunks.slow(plan, now, watching::SLOWER)
-        } else {
-            plan
-        };
-        let runs_out = plan.end();
+        self.parts.watching.joined(link, apart, now);
+        let plans = self.at_its_pace(plans, now);
+        let runs_out = plans.iter().map(Plan::end).min().unwrap_or(now);
         self.starving.fed_until(runs_out);
-        link.send_plan(plan, self.bytes.as_mut_slice());
+        link.send_plans(plans, self.bytes.as_mut_slice());
         let Parts {
             watching, policy, ..
         } = &mut self.parts;
@@ -111,15 +100,50 @@ impl Work {
         })
     }
 
+    /// The chunks of all arms, each joined to what its arm has; `None` when they come too late.
+    fn joined(
+        &mut self,
+        link: &CellLink,
+        chunks: Vec<Plan>,
+        now: MonoTime,
+    ) -> Option<(Vec<Plan>, Option<Apart>)> {
+        let (mut plans, mut apart) = (Vec::new(), None::<Apart>);
+        let arms = self.parts.chunks.iter_mut().zip(link.arms()).zip(chunks);
+        for ((arm, guard), chunk) in arms {
+            if let Some((refused, _)) = guard.latest().and_then(|latest| latest.refused) {
+                arm.refused(refused);
+            }
+            let Joined {
+                plan, disagreement, ..
+            } = arm.join(chunk, now)?;
+            plans.push(plan);
+            apart = match (apart, disagreement) {
+                (Some(a), Some(b)) => Some(a.max(b)),
+                (one, other) => one.or(other),
+            };
+        }
+        Some((plans, apart))
+    }
+
+    /// `plans` as fast as they are to be executed.
+    fn at_its_pace(&mut self, plans: Vec<Plan>, now: MonoTime) -> Vec<Plan> {
+        if !self.parts.watching.slow() {
+            return plans;
+        }
+        let arms = self.parts.chunks.iter_mut().zip(plans);
+        arms.map(|(arm, plan)| arm.slow(plan, now, watching::SLOWER))
+            .collect()
+    }
+
     /// When those actions of a chunk are done that are meant to be executed, where not all are and the
     /// next chunk does not wait for the end of this one.
     fn executed(&self, captured_at: MonoTime) -> Option<(MonoTime, Duration)> {
-        let Parts { policy, chunks, .. } = &self.parts;
+        let Parts { policy, rules, .. } = &self.parts;
         let package = policy.package();
         let steps = package.executed.filter(|it| *it < package.output.chunk)?;
         let steps = u64::try_from(steps)
             .ok()
-            .filter(|_| chunks.rules().joining != Joining::Append)?;
+            .filter(|_| rules.joining != Joining::Append)?;
         let (start, step_ns) = policy.due(captured_at);
         let step_ns = u64::from(step_ns);
         Some((
@@ -128,14 +152,16 @@ impl Work {
         ))
     }
 
-    /// What is left of the plan at the steps of a chunk whose pictures were taken at `captured_at`,
-    /// for a policy that goes on from there.
-    fn left_over(&self, captured_at: MonoTime, now: MonoTime) -> Option<Plan> {
+    /// What is left of each arm's plan at the steps of a chunk whose pictures were taken at
+    /// `captured_at`, for a policy that goes on from there; nothing where one arm has nothing.
+    fn left_over(&self, captured_at: MonoTime, now: MonoTime) -> Vec<Plan> {
+        if !self.parts.policy.package().continues() {
+            return Vec::new();
+        }
         let (start, step_ns) = self.parts.policy.due(captured_at);
-        let wanted = self.parts.policy.package().continues();
-        wanted
-            .then(|| (self.parts.chunks).left_over(start, step_ns, MAX_WAYPOINTS, now))
-            .flatten()
+        let arms = self.parts.chunks.iter();
+        let left = arms.map(|arm| arm.left_over(start, step_ns, MAX_WAYPOINTS, now));
+        left.collect::<Option<Vec<_>>>().unwrap_or_default()
     }
 
     /// What a policy that is asked at `now` is told of what is being executed.
@@ -143,11 +169,16 @@ impl Work {
         &self,
         captured_at: MonoTime,
         now: MonoTime,
-        left_over: Option<&'a Plan>,
+        left_over: &'a [Plan],
     ) -> Continuation<'a> {
         let (start, step_ns) = self.parts.policy.due(captured_at);
-        let (delay, horizon) =
-            (self.parts.chunks).span(start, step_ns, now, self.parts.pace.latency());
+        let latency = self.parts.pace.latency();
+        let arms = self.parts.chunks.iter();
+        let spans = arms.map(|arm| arm.span(start, step_ns, now, latency));
+        // All arms are asked for one chunk: the longer of what each has under way.
+        let (delay, horizon) = spans.fold((0, 0), |most, span| {
+            (most.0.max(span.0), most.1.max(span.1))
+        });
         Continuation {
             left_over,
             delay,
@@ -157,7 +188,7 @@ impl Work {
     }
 
     /// Shows the policy a moment that it is not asked about, where it looks at several.
-    pub(super) fn see(&mut self, link: &GuardLink) {
+    pub(super) fn see(&mut self, link: &CellLink) {
         if self.parts.policy.package().moments <= 1 {
             return;
         }

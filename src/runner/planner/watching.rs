@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::super::arms::CellLink;
 use super::super::chunks::{Apart, Chunks};
-use super::super::link::GuardLink;
 use super::super::monitors::Monitors;
 use crate::camera::{Cameras, Frame, Look};
 use crate::messages::{Raised, Then, Watch};
@@ -55,7 +55,7 @@ impl Watching {
     }
 
     /// A policy begins to lead.
-    pub(super) fn begin(&mut self, link: &GuardLink) {
+    pub(super) fn begin(&mut self, link: &CellLink) {
         self.monitors.restart();
         self.pause_at = None;
         self.tell(link);
@@ -93,12 +93,12 @@ impl Watching {
     /// What is known at any time.
     pub(super) fn look(
         &mut self,
-        link: &GuardLink,
-        chunks: &Chunks,
+        link: &CellLink,
+        chunks: &[Chunks],
         cameras: &Cameras,
         now: MonoTime,
     ) {
-        if let Some(seen) = chunks.seen_at(now) {
+        if let Some(seen) = chunks.iter().filter_map(|it| it.seen_at(now)).min() {
             self.note(link, Watch::Age, now.since(seen) as f64 * 1e-6, now);
         }
         self.note(link, Watch::Repeated, f64::from(cameras.repeated()), now);
@@ -109,7 +109,7 @@ impl Watching {
     }
 
     /// How far a new chunk is from the one before.
-    pub(super) fn joined(&mut self, link: &GuardLink, apart: Option<Apart>, now: MonoTime) {
+    pub(super) fn joined(&mut self, link: &CellLink, apart: Option<Apart>, now: MonoTime) {
         if let Some(apart) = apart {
             self.note(link, Watch::Apart, apart.angle, now);
             self.note(link, Watch::ToolApart, apart.distance, now);
@@ -119,7 +119,7 @@ impl Watching {
     /// What the policy saw.
     pub(super) fn observed(
         &mut self,
-        link: &GuardLink,
+        link: &CellLink,
         policy: &Policy,
         observation: &Observation<'_>,
         frames: &[Frame],
@@ -160,7 +160,7 @@ impl Watching {
             .collect()
     }
 
-    fn note(&mut self, link: &GuardLink, what: Watch, value: f64, now: MonoTime) {
+    fn note(&mut self, link: &CellLink, what: Watch, value: f64, now: MonoTime) {
         let Some(raised) = self.monitors.note(what, value, now) else {
             return;
         };
@@ -182,13 +182,13 @@ impl Watching {
         }
     }
 
-    fn pause(&mut self, link: &GuardLink, now: MonoTime) {
+    fn pause(&mut self, link: &CellLink, now: MonoTime) {
         link.pause();
         self.pause_at = Some(MonoTime(now.0 + realtime::nanos(AGAIN)));
     }
 
     /// Tells the guard, for whoever asks it, when another thing is raised than was told.
-    fn tell(&mut self, link: &GuardLink) {
+    fn tell(&mut self, link: &CellLink) {
         let raised: Vec<Raised> = self.monitors.raised().collect();
         if raised != self.told {
             link.report(|report| report.watch = raised.iter().copied().collect());

@@ -64,9 +64,9 @@ impl View {
                     rgb: picture.data(),
                 })
                 .collect(),
-            measured: self.measured,
-            command: self.command,
-            velocity: self.measured.map(|_| RadPerSec(0.0)),
+            measured: self.measured.as_slice().to_vec(),
+            command: self.command.as_slice().to_vec(),
+            velocity: vec![RadPerSec(0.0); self.measured.len()],
         };
         Ok(policy.plan(&observation, 0, Duration::ZERO)?)
     }
