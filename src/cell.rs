@@ -15,7 +15,7 @@ mod parse;
 mod remote;
 mod watch;
 
-pub use cameras::{CameraSection, CameraSource, DeviceSection, PixelForm};
+pub use cameras::{CameraSection, CameraSource, DeviceSection};
 pub use chunks::{ChunkSection, HeldUpSection, Joining};
 pub use inputs::{Contact, InputSection, Lines, ModemLine, Pull, RelayLine, RelaySection};
 pub use load::{Arm, Narrowed};

@@ -13,7 +13,7 @@ use crate::policy::package;
 
 /// What of a cell file says on which wires the arm is and where files are, but not what they hold
 /// nor how the arm moves. `*` is any name.
-const WIRES: [&[&str]; 11] = [
+const WIRES: [&[&str]; 14] = [
     &["name"],
     &["arm", "urdf"],
     &["arm", "calibration"],
@@ -22,6 +22,9 @@ const WIRES: [&[&str]; 11] = [
     &["cameras", "*", "login"],
     &["cameras", "*", "device"],
     &["cameras", "*", "bus"],
+    &["cameras", "*", "gige"],
+    &["cameras", "*", "serial"],
+    &["cameras", "*", "packet_bytes"],
     &["jobs", "*", "package"],
     &["jobs", "*", "remote", "api_key_file"],
     &["inference", "library"],
