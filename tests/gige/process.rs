@@ -27,7 +27,7 @@ fn checked(cell: &Path) -> Vec<String> {
     let said: Value = serde_json::from_slice(&ended.stdout).unwrap();
     let findings = said["findings"].as_array().unwrap().iter();
     findings
-        .filter(|finding| finding["place"] == "cameras")
+        .filter(|finding| finding["where"] == "cameras")
         .map(|finding| finding["what"].as_str().unwrap().to_owned())
         .collect()
 }

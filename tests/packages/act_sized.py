@@ -4,9 +4,9 @@
     python tests/packages/act_sized.py FOLDER [--picture 96x128] [--camera 480x640] [--threads 1]
     surehand bench --inference --json --cell FOLDER/cell.toml
 
-For measuring, not for an arm: two ResNet-18, four encoder layers and one decoder layer of width 512
-with feed-forward 3200, a chunk of 100, as the default configuration has them at inference: 34 million
-weights. Its pictures are smaller than LeRobot's by default, so that one inference takes tens of
+For measuring, not for an arm: a ResNet-18 a camera, four encoder layers and one decoder layer of width
+512 with feed-forward 3200, and a chunk of 100, as LeRobot's default configuration has them at inference:
+46 million weights (LeRobot has one ResNet for both cameras, but runs it twice). Its pictures are smaller than LeRobot's by default, so that one inference takes tens of
 milliseconds on a desktop's core.
 """
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use aravis::glib::prelude::*;
 use aravis::prelude::*;
 use aravis::{
-    AcquisitionMode, Buffer, Camera, GcFloat, GcInteger, GvDevice, GvPacketSizeAdjustment, GvStream,
-    GvStreamSocketBuffer, PixelFormat, Stream,
+    AcquisitionMode, Buffer, Camera, GcFloat, GcInteger, GvDevice, GvPacketSizeAdjustment,
+    GvStream, GvStreamSocketBuffer, PixelFormat, Stream,
 };
 
 use super::GigeError;
@@ -115,9 +115,7 @@ fn start(camera: &Camera) -> Result<Stream, GigeError> {
     for _ in 0..BUFFERS {
         stream.push_buffer(Buffer::new_allocate(payload as usize));
     }
-    camera
-        .start_acquisition()
-        .map_err(failed("starting it"))?;
+    camera.start_acquisition().map_err(failed("starting it"))?;
     Ok(stream)
 }
 
@@ -190,9 +188,7 @@ fn rate(camera: &Camera, wanted: u32) -> Result<(), GigeError> {
     camera
         .set_frame_rate(f64::from(wanted))
         .map_err(failed("setting its rate"))?;
-    let is = camera
-        .frame_rate()
-        .map_err(failed("asking for its rate"))?;
+    let is = camera.frame_rate().map_err(failed("asking for its rate"))?;
     if (is - f64::from(wanted)).abs() > NEAR * f64::from(wanted) {
         return Err(GigeError::Rate { is, wanted });
     }
@@ -257,10 +253,7 @@ fn inside(camera: &Camera, (name, value): &(String, FeatureValue)) -> Result<(),
     }
 }
 
-fn set(
-    camera: &Camera,
-    (name, value): &(String, FeatureValue),
-) -> Result<(), aravis::glib::Error> {
+fn set(camera: &Camera, (name, value): &(String, FeatureValue)) -> Result<(), aravis::glib::Error> {
     match value {
         FeatureValue::Integer(value) if is_float(camera, name) => {
             camera.set_float(name, *value as f64)

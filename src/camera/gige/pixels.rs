@@ -113,10 +113,7 @@ impl Row {
     /// Appends the row `here` between two others, all of them mirrored at their ends.
     fn fill(self, above: &[u8], here: &[u8], below: &[u8], data: &mut Vec<u8>) {
         let mut green = self.green_first;
-        let near = above
-            .windows(3)
-            .zip(here.windows(3))
-            .zip(below.windows(3));
+        let near = above.windows(3).zip(here.windows(3)).zip(below.windows(3));
         for ((above, here), below) in near {
             let (&[a, b, c], &[d, e, f], &[g, h, i]) = (above, here, below) else {
                 continue;
@@ -159,7 +156,11 @@ mod tests {
     ];
 
     /// What a sensor behind the pattern sees of `picture`.
-    fn mosaic(colours: [usize; 4], size: (u32, u32), picture: impl Fn(u32, u32) -> [u8; 3]) -> Vec<u8> {
+    fn mosaic(
+        colours: [usize; 4],
+        size: (u32, u32),
+        picture: impl Fn(u32, u32) -> [u8; 3],
+    ) -> Vec<u8> {
         let at = |x: u32, y: u32| {
             let colour = colours[(y % 2 * 2 + x % 2) as usize];
             picture(x, y)[colour]
@@ -186,7 +187,8 @@ mod tests {
     #[test]
     fn an_even_slope_behind_any_pattern_comes_out_as_it_was_inside_the_rim() {
         let size = (10, 8);
-        let slope = |x: u32, y: u32| [20 + 4 * x + 2 * y, 90 + 2 * x, 200 - 4 * y].map(|it| it as u8);
+        let slope =
+            |x: u32, y: u32| [20 + 4 * x + 2 * y, 90 + 2 * x, 200 - 4 * y].map(|it| it as u8);
         for (pixels, colours) in PATTERNS {
             let image = decode(pixels, mosaic(colours, size, slope), size, 0).unwrap();
             for (index, pixel) in image.data().chunks_exact(3).enumerate() {
@@ -214,7 +216,10 @@ mod tests {
     fn too_few_bytes_are_refused() {
         for pixels in GigePixels::ALL {
             let bytes = if pixels == GigePixels::Rgb8 { 35 } else { 11 };
-            assert!(decode(pixels, vec![0; bytes], (4, 3), 0).is_err(), "{pixels:?}");
+            assert!(
+                decode(pixels, vec![0; bytes], (4, 3), 0).is_err(),
+                "{pixels:?}"
+            );
         }
         assert!(decode(GigePixels::BayerRg8, vec![0; 4], (4, 1), 0).is_err());
     }

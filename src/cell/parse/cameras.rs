@@ -125,14 +125,19 @@ impl RawCamera {
             ("packet_bytes", span(self.packet_bytes.as_ref()), &["gige"]),
             ("pixels", span(self.pixels.as_ref()), &["device", "gige"]),
             ("rate_hz", span(self.rate_hz.as_ref()), &["device", "gige"]),
-            ("controls", span(self.controls.as_ref()), &["device", "gige"]),
+            (
+                "controls",
+                span(self.controls.as_ref()),
+                &["device", "gige"],
+            ),
         ];
         for (key, span, kinds) in all {
             if let Some(span) = span
                 && !kinds.contains(&kind)
             {
                 let whose = kinds.join("` or a `");
-                let what = format!("`cameras.{name}.{key}` is for a `{whose}`; a `{kind}` has none");
+                let what =
+                    format!("`cameras.{name}.{key}` is for a `{whose}`; a `{kind}` has none");
                 return Err(source.at(span, what));
             }
         }
