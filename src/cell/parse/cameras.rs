@@ -118,7 +118,9 @@ impl RawCamera {
         fn span<T>(of: Option<&Spanned<T>>) -> Option<Range<usize>> {
             of.map(Spanned::span)
         }
-        let all: [(&str, Option<Range<usize>>, &[&str]); 7] = [
+        // A key, where it is said, and what it is for.
+        type Key = (&'static str, Option<Range<usize>>, &'static [&'static str]);
+        let all: [Key; 7] = [
             ("login", span(self.login.as_ref()), &["url"]),
             ("bus", span(self.bus.as_ref()), &["device"]),
             ("serial", span(self.serial.as_ref()), &["gige"]),

@@ -72,6 +72,7 @@ impl From<RawValue> for FeatureValue {
 #[cfg(test)]
 mod tests {
     use super::super::tests::said;
+    #[cfg(feature = "aravis")]
     use super::*;
 
     const WHOLE: &str = "gige = \"Aravis-Fake-GV01\"\npixels = \"BayerRG8\"\nrate_hz = 30\n\
