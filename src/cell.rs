@@ -18,7 +18,7 @@ mod service;
 mod watch;
 
 pub use arms::{CellArm, TwoArms, joint_of, start_poses};
-pub use cameras::{CameraSection, CameraSource, DeviceSection, PixelForm};
+pub use cameras::{CameraSection, CameraSource, DeviceSection};
 pub use chunks::{ChunkSection, HeldUpSection, Joining};
 pub use inputs::{Contact, InputSection, Lines, ModemLine, Pull, RelayLine, RelaySection};
 pub use load::{Arm, Narrowed};

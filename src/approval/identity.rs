@@ -13,7 +13,7 @@ use crate::policy::package;
 
 /// What of a cell file says on which wires the arm is, where files are and what is to be serviced
 /// when, but not what files hold nor how the arm moves. `*` is any name.
-const WIRES: [&[&str]; 13] = [
+const WIRES: [&[&str]; 16] = [
     &["name"],
     &["arms", "*", "cell"],
     &["arm", "urdf"],
@@ -23,6 +23,9 @@ const WIRES: [&[&str]; 13] = [
     &["cameras", "*", "login"],
     &["cameras", "*", "device"],
     &["cameras", "*", "bus"],
+    &["cameras", "*", "gige"],
+    &["cameras", "*", "serial"],
+    &["cameras", "*", "packet_bytes"],
     &["jobs", "*", "package"],
     &["jobs", "*", "remote", "api_key_file"],
     &["inference", "library"],

@@ -1,14 +1,12 @@
 //! A camera of this machine: opened, set as the cell says, and read for as long as it is there.
 //!
-//! Owns a thread, and in it the device. Gives the newest picture only: what lay there while nobody
+//! Owns the device while it is read. Gives the newest picture only: what lay there while nobody
 //! looked is thrown away, or stamped with the earliest time at which it can have come. Never
 //! decides what a lost camera means for the arm.
 
 mod asked;
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use linuxvideo::stream::ReadStream;
@@ -17,12 +15,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::feed::Feed;
 use super::source::{DeviceSource, Pixels};
 use super::stream::StreamError;
+use super::thread::{LOOK, Reader, Stop};
 use super::{DecodeError, Rgb8, decode, yuyv};
 
 /// Nothing at all for so long: the camera is opened anew.
 const SILENCE: Duration = Duration::from_secs(1);
-/// How often the thread sees whether it should end.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// A camera of this machine that does not give what is asked of it.
 #[derive(Debug, thiserror::Error)]
@@ -111,23 +108,12 @@ pub enum DeviceError {
     },
 }
 
-/// One camera's thread.
+/// A camera of this machine and what it is asked for.
 #[derive(Debug)]
 pub(super) struct DeviceCamera {
-    pub(super) feed: Feed,
     pub(super) source: DeviceSource,
     /// Width and height of its pictures, pixels.
     pub(super) size: (u32, u32),
-}
-
-/// A running thread; it ends soon after this is dropped.
-#[derive(Debug)]
-pub(super) struct Running(Arc<AtomicBool>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
-    }
 }
 
 /// A camera that streams, and how its pictures come.
@@ -138,63 +124,35 @@ struct Open {
     stride: u32,
 }
 
-impl DeviceCamera {
-    /// Starts the thread.
-    ///
-    /// # Errors
-    /// When the system has no thread to give.
-    pub(super) fn start(self) -> io::Result<Running> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let running = Running(Arc::clone(&stop));
-        std::thread::Builder::new()
-            .name("camera".into())
-            .spawn(move || self.run(&stop))?;
-        Ok(running)
-    }
-
-    fn run(mut self, stop: &AtomicBool) {
-        while !stop.load(Ordering::Acquire) {
-            let Err(error) = self.open_and_read(stop) else {
-                return;
-            };
-            let mut left = self.feed.lost(error);
-            while !left.is_zero() && !stop.load(Ordering::Acquire) {
-                let nap = left.min(LOOK);
-                std::thread::sleep(nap);
-                left -= nap;
-            }
-        }
-    }
-
-    /// `Ok` when told to end.
-    fn open_and_read(&mut self, stop: &AtomicBool) -> Result<(), StreamError> {
+impl Reader for DeviceCamera {
+    fn open_and_read(&mut self, feed: &mut Feed, stop: &Stop) -> Result<(), StreamError> {
         let mut open = asked::open(&self.source, self.size)?;
-        tracing::info!(camera = %self.feed.name, device = %self.feed.place, "camera open");
+        tracing::info!(camera = %feed.name, device = %feed.place, "camera open");
         let mut bytes = Vec::new();
-        let mut heard_at = (self.feed.clock)();
+        let mut heard_at = (feed.clock)();
         // When the driver was last known to hold no picture.
         let mut empty_at = heard_at;
-        while !stop.load(Ordering::Acquire) {
+        while !stop.is_asked() {
             let lay_there = !open.will_block()?;
             if !lay_there {
-                empty_at = (self.feed.clock)();
+                empty_at = (feed.clock)();
                 if !open.wait(LOOK)? {
-                    let silent = (self.feed.clock)().since(heard_at);
+                    let silent = (feed.clock)().since(heard_at);
                     if u128::from(silent) > SILENCE.as_nanos() {
                         return Err(StreamError::Silent(SILENCE));
                     }
                     continue;
                 }
             }
-            heard_at = (self.feed.clock)();
+            heard_at = (feed.clock)();
             let arrived_at = if lay_there { empty_at } else { heard_at };
             let damaged = open.take(&mut bytes)?;
-            let looked_at = (self.feed.clock)();
+            let looked_at = (feed.clock)();
             // Another one behind it is newer.
             if open.will_block()? {
                 empty_at = looked_at;
                 let image = open.decode(&bytes, damaged, self.size);
-                self.feed.publish(image, arrived_at);
+                feed.publish(image, arrived_at);
             }
         }
         Ok(())

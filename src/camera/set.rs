@@ -11,11 +11,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::check::{self, CameraFault, Verdict};
-use super::device::{DeviceCamera, Running};
+use super::device::DeviceCamera;
 use super::feed::Feed;
+use super::gige::GigeCamera;
 use super::login::LoginError;
-use super::source::Source;
+use super::source::{Source, WITHOUT_GIGE};
 use super::stream::{Stream, StreamError};
+use super::thread::{self, Running};
 use super::url::{StreamUrl, UrlError};
 use super::{Check, Frame};
 use crate::messages::MAX_CAMERAS;
@@ -71,6 +73,12 @@ pub enum CameraError {
         value: String,
         /// What it should be.
         remedy: &'static str,
+    },
+    /// This build has no GigE Vision.
+    #[error("camera {camera}: {WITHOUT_GIGE}")]
+    WithoutGige {
+        /// Its name.
+        camera: String,
     },
     /// The system has no thread for it.
     #[error("camera {camera}: no thread could be started ({error}); end other programs")]
@@ -197,12 +205,15 @@ impl Cameras {
                     tasks.spawn(Stream { feed, url, login }.run());
                 }
                 Source::Device(source) => {
-                    let camera = DeviceCamera { feed, source, size };
-                    let running = camera.start().map_err(|error| CameraError::Thread {
+                    let camera = DeviceCamera { source, size };
+                    threads.push(config.started(thread::start(feed, camera))?);
+                }
+                Source::Gige(source) => {
+                    let camera = GigeCamera::new(source, size);
+                    let camera = camera.ok_or_else(|| CameraError::WithoutGige {
                         camera: config.name.clone(),
-                        error: error.to_string(),
                     })?;
-                    threads.push(running);
+                    threads.push(config.started(thread::start(feed, camera))?);
                 }
             }
             cameras.push(Camera {
@@ -319,6 +330,13 @@ impl CameraConfig {
         StreamUrl::parse(url).map_err(|error| CameraError::Url {
             camera: self.name.clone(),
             error,
+        })
+    }
+
+    fn started(&self, thread: std::io::Result<Running>) -> Result<Running, CameraError> {
+        thread.map_err(|error| CameraError::Thread {
+            camera: self.name.clone(),
+            error: error.to_string(),
         })
     }
 

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use super::device::DeviceError;
 use super::feed::Feed;
+use super::gige::GigeError;
 use super::login::Login;
 use super::url::StreamUrl;
 use super::{Multipart, MultipartError, decode};
@@ -66,13 +67,16 @@ pub enum StreamError {
     /// A camera of this machine does not give what is asked of it.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// Nor does a GigE Vision camera.
+    #[error(transparent)]
+    Gige(#[from] GigeError),
 }
 
 impl StreamError {
     /// Whether its line says what to do.
     pub(super) fn has_remedy(&self) -> bool {
-        use StreamError::{Device, LoginRefused, LoginWanted};
-        matches!(self, Device(_) | LoginRefused(_) | LoginWanted)
+        use StreamError::{Device, Gige, LoginRefused, LoginWanted};
+        matches!(self, Device(_) | Gige(_) | LoginRefused(_) | LoginWanted)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
+use crate::camera::{GigeSource, Pixels};
 
 /// One camera.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +34,8 @@ pub enum CameraSource {
     },
     /// A camera of this machine.
     Device(DeviceSection),
+    /// A GigE Vision camera.
+    Gige(GigeSource),
 }
 
 /// A camera of this machine, through Video4Linux.
@@ -44,19 +46,9 @@ pub struct DeviceSection {
     /// Where it must be attached, as its driver says it.
     pub bus: Option<String>,
     /// How its pictures come; as the camera has them when left out.
-    pub pixels: Option<PixelForm>,
+    pub pixels: Option<Pixels>,
     /// Pictures a second; as the camera has them when left out.
     pub rate_hz: Option<u32>,
     /// What its controls are set to, by name.
     pub controls: Vec<(String, i32)>,
-}
-
-/// How a camera of this machine gives its pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PixelForm {
-    /// Each a JPEG.
-    Mjpeg,
-    /// 4:2:2 pixels.
-    Yuyv,
 }

@@ -1,7 +1,8 @@
 //! `surehand bench`: how punctual this machine is, measured with the parts that run the arm.
 //!
 //! The real guard holds a simulated arm for a while and says what it measured; then the policy
-//! leads it, and the way from a picture to a goal is timed; then inverse kinematics and inference. Nothing here is a limit: compare it with what
+//! leads it, and the way from a picture to a goal is timed; then inverse kinematics and inference, which
+//! can be measured alone, of a cell whose cameras are not there. Nothing here is a limit: compare it with what
 //! `cyclictest` measures in the same minutes.
 
 use std::path::{Path, PathBuf};
@@ -41,6 +42,10 @@ pub(super) struct Args {
     /// The cell file.
     #[arg(long, value_name = "FILE")]
     cell: Option<PathBuf>,
+    /// Only inference of the cell's first job, through this program and by ONNX Runtime on its own:
+    /// nothing else is started.
+    #[arg(long)]
+    inference: bool,
 }
 
 pub(super) fn run(args: &Args, json: bool) -> Outcome {
@@ -48,6 +53,15 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
         Some(cell) => cell.clone(),
         None => find_up(Path::new("cells/sim.toml"))?,
     };
+    if args.inference {
+        let setup = Setup::load(&cell, None, &Overrides::default())?;
+        let report = json!({
+            "inference": inference(&setup)?,
+            "overhead": overhead::measure(&setup)?,
+        });
+        print(&report, json);
+        return Ok(Exit::Done);
+    }
     let told = stop_on_signals()?;
     let sim = Simulator::start(0, &cell)?;
     let overrides = Overrides {
@@ -90,6 +104,11 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
         "overhead": overhead::measure(&setup)?,
         "reaction": reaction,
     });
+    print(&report, json);
+    Ok(Exit::Done)
+}
+
+fn print(report: &Value, json: bool) {
     if json {
         output::line_out(&report.to_string());
     } else {
@@ -97,7 +116,6 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
             output::line_out(&format!("{part}: {values}"));
         }
     }
-    Ok(Exit::Done)
 }
 
 /// Lets a guard hold the arm at `port` for `time`; its status at the end.

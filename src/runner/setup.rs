@@ -9,10 +9,10 @@ use super::guard_process::GuardError;
 use super::policy_arm::{PolicyArm, PolicyArms};
 use super::remote;
 use crate::arm::JointLimits;
-use crate::camera::{CameraConfig, CameraError, Cameras, DeviceSource, Login, Pixels, Source};
+use crate::camera::{CameraConfig, CameraError, Cameras, DeviceSource, Login, Source};
 use crate::cell::{
     Arm, BackendKind, CameraSource, Cell, CellError, DeviceSection, JobSection, Joining, Overrides,
-    PixelForm, PolicySection, TwoArms, start_poses,
+    PolicySection, TwoArms, start_poses,
 };
 use crate::policy::backend::BackendError;
 use crate::policy::finding::{Finding, Severity};
@@ -262,6 +262,7 @@ impl Setup {
                     }
                 }
                 CameraSource::Device(device) => Source::Device(of_this_machine(device)),
+                CameraSource::Gige(camera) => Source::Gige(camera.clone()),
             };
             Ok(CameraConfig {
                 name: camera.name.clone(),
@@ -336,10 +337,7 @@ fn of_this_machine(device: &DeviceSection) -> DeviceSource {
     DeviceSource {
         path: device.path.clone(),
         bus: device.bus.clone(),
-        pixels: device.pixels.map(|form| match form {
-            PixelForm::Mjpeg => Pixels::Mjpeg,
-            PixelForm::Yuyv => Pixels::Yuyv,
-        }),
+        pixels: device.pixels,
         rate_hz: device.rate_hz,
         controls: device.controls.clone(),
     }

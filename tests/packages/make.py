@@ -17,6 +17,9 @@ camera matters, and moves as a pure function of the joints:
     teleport    sways, and asks for a jump of 3 rad once shoulder_pan has passed 0.15 rad
     goes_on     sways, but goes on from what is being executed up to the horizon: what a graph made
                 for real-time chunking is told
+    reserve     turns shoulder_pan steadily for the eight steps of each chunk that are meant to be
+                executed; the eight after them would turn wrist_roll away; wrist_flex is a
+                hundredth of a radian farther in each chunk
     beyond      joint actions that push shoulder_pan on and on, beyond its limit
     conv        a small convolutional network with random weights: numbers to compare, no motion
     studio      as OpenVINO's physicalai writes packages: one camera, statistics in a file, no
@@ -269,6 +272,25 @@ def make_beyond():
     save("beyond", graph, JOINT_STATE, JOINT_ACTION)
 
 
+def make_reserve():
+    executed = CHUNK // 2
+    steps = np.arange(1, CHUNK + 1)
+    graph = Graph(len(JOINT_STATE), 6)
+    graph.inputs.append(tensor("turns_in", 1, 1))
+    graph.more = [tensor("turns_out", 1, 1)]
+    columns = commands(graph)
+    columns[0] = graph.node("Add", columns[0], graph.constant(0.2 * TIMES[None, :]))
+    counted = graph.node("Mul", "turns_in", graph.constant(0.01))
+    columns[3] = graph.node("Add", counted, graph.constant(1.0))
+    graph.node("Add", "turns_in", graph.constant(1.0), output="turns_out")
+    away = 0.05 * np.maximum(steps - executed, 0)
+    columns[4] = graph.constant(1.2 + away[None, :])
+    graph.finish(columns)
+    memory = [{"input": "turns_in", "output": "turns_out"}]
+    save("reserve", graph, JOINT_STATE, JOINT_ACTION, memory=memory,
+         runner={"type": "action_chunking", "chunk_size": CHUNK, "n_action_steps": executed})
+
+
 def make_circle():
     graph = Graph(len(TOOL_STATE), 5)
     x = graph.node("Sub", graph.column(7), graph.constant(0.22))
@@ -453,6 +475,7 @@ if __name__ == "__main__":
     make_once_past("nan", lambda graph, _: graph.constant([[np.nan]]))
     make_once_past("teleport", lambda graph, pan: graph.node("Add", pan, graph.constant(3.0)))
     make_goes_on()
+    make_reserve()
     make_beyond()
     make_circle()
     make_stretch()

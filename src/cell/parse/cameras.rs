@@ -1,12 +1,16 @@
 //! `[cameras.NAME]`: where pictures come from and how they must be.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Source, Table};
-use crate::cell::{CameraSection, CameraSource, CellError, DeviceSection, PixelForm};
+use crate::camera::Pixels;
+use crate::cell::{CameraSection, CameraSource, CellError, DeviceSection};
+
+mod gige;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,13 +19,26 @@ pub(super) struct RawCamera {
     login: Option<Spanned<PathBuf>>,
     device: Option<Spanned<PathBuf>>,
     bus: Option<Spanned<String>>,
-    pixels: Option<Spanned<PixelForm>>,
+    gige: Option<Spanned<String>>,
+    serial: Option<Spanned<String>>,
+    packet_bytes: Option<Spanned<u32>>,
+    pixels: Option<Spanned<String>>,
     rate_hz: Option<Spanned<u32>>,
-    controls: Option<Spanned<Table<i32>>>,
+    controls: Option<Spanned<Table<RawValue>>>,
     width: Spanned<u32>,
     height: Spanned<u32>,
     latency_ms: Option<Spanned<f64>>,
     max_age_ms: Option<Spanned<f64>>,
+}
+
+/// What a control is set to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum RawValue {
+    Integer(i64),
+    Float(f64),
+    Switch(bool),
+    Text(String),
 }
 
 pub(super) fn cameras(
@@ -80,15 +97,88 @@ fn pictures(
     name: &str,
     raw: &RawCamera,
 ) -> Result<CameraSource, CellError> {
-    match (&raw.url, &raw.device) {
-        (Some(url), None) => stream(source, folder, name, raw, url),
-        (None, Some(path)) => device(source, name, raw, path),
-        _ => Err(source.at(
-            raw.width.span(),
-            format!(
-                "`cameras.{name}` must have either a `url` (an MJPEG stream) or a `device` (a camera of this machine)"
+    let (kind, pictures) = match (&raw.url, &raw.device, &raw.gige) {
+        (Some(url), None, None) => ("url", stream(source, folder, name, raw, url)?),
+        (None, Some(path), None) => ("device", device(source, name, raw, path)?),
+        (None, None, Some(camera)) => ("gige", gige::camera(source, name, raw, camera)?),
+        _ => {
+            let what = format!(
+                "`cameras.{name}` must have either a `url` (an MJPEG stream), a `device` (a camera of this machine) or a `gige` (a GigE Vision camera)"
+            );
+            return Err(source.at(raw.width.span(), what));
+        }
+    };
+    raw.only_for(source, name, kind)?;
+    Ok(pictures)
+}
+
+impl RawCamera {
+    /// No key is said that is for another kind of camera.
+    fn only_for(&self, source: &Source<'_>, name: &str, kind: &str) -> Result<(), CellError> {
+        fn span<T>(of: Option<&Spanned<T>>) -> Option<Range<usize>> {
+            of.map(Spanned::span)
+        }
+        // A key, where it is said, and what it is for.
+        type Key = (&'static str, Option<Range<usize>>, &'static [&'static str]);
+        let all: [Key; 7] = [
+            ("login", span(self.login.as_ref()), &["url"]),
+            ("bus", span(self.bus.as_ref()), &["device"]),
+            ("serial", span(self.serial.as_ref()), &["gige"]),
+            ("packet_bytes", span(self.packet_bytes.as_ref()), &["gige"]),
+            ("pixels", span(self.pixels.as_ref()), &["device", "gige"]),
+            ("rate_hz", span(self.rate_hz.as_ref()), &["device", "gige"]),
+            (
+                "controls",
+                span(self.controls.as_ref()),
+                &["device", "gige"],
             ),
-        )),
+        ];
+        for (key, span, kinds) in all {
+            if let Some(span) = span
+                && !kinds.contains(&kind)
+            {
+                let whose = kinds.join("` or a `");
+                let what =
+                    format!("`cameras.{name}.{key}` is for a `{whose}`; a `{kind}` has none");
+                return Err(source.at(span, what));
+            }
+        }
+        Ok(())
+    }
+
+    /// Pictures a second.
+    fn rate(&self, source: &Source<'_>, name: &str) -> Result<Option<u32>, CellError> {
+        match &self.rate_hz {
+            Some(rate) if !(1..=240).contains(rate.get_ref()) => {
+                let what = format!("`cameras.{name}.rate_hz` must be 1 to 240");
+                Err(source.at(rate.span(), what))
+            }
+            rate => Ok(rate.as_ref().map(|rate| *rate.get_ref())),
+        }
+    }
+
+    /// The pixel format that is asked for, out of `all` with their names.
+    fn form<T: Copy>(
+        &self,
+        source: &Source<'_>,
+        name: &str,
+        all: &[T],
+        called: fn(T) -> &'static str,
+    ) -> Result<Option<T>, CellError> {
+        let Some(pixels) = &self.pixels else {
+            return Ok(None);
+        };
+        let asked = pixels.get_ref();
+        let found = all.iter().find(|it| called(**it) == asked);
+        let names: Vec<&str> = all.iter().map(|it| called(*it)).collect();
+        let unknown = || {
+            let names = names.join(", ");
+            let what = format!(
+                "`cameras.{name}.pixels`: {asked} can't be decoded here; take one of {names}"
+            );
+            source.at(pixels.span(), what)
+        };
+        found.copied().map(Some).ok_or_else(unknown)
     }
 }
 
@@ -105,18 +195,6 @@ fn stream(
             format!("`cameras.{name}.url` must begin with http:// (an MJPEG stream)"),
         ));
     }
-    let of_devices = [
-        ("bus", raw.bus.as_ref().map(Spanned::span)),
-        ("pixels", raw.pixels.as_ref().map(Spanned::span)),
-        ("rate_hz", raw.rate_hz.as_ref().map(Spanned::span)),
-        ("controls", raw.controls.as_ref().map(Spanned::span)),
-    ];
-    for (key, span) in of_devices {
-        if let Some(span) = span {
-            let what = format!("`cameras.{name}.{key}` is for a `device`; a stream has none");
-            return Err(source.at(span, what));
-        }
-    }
     let login = raw.login.as_ref().map(|login| folder.join(login.get_ref()));
     Ok(CameraSource::Stream {
         url: url.get_ref().clone(),
@@ -130,10 +208,6 @@ fn device(
     raw: &RawCamera,
     path: &Spanned<PathBuf>,
 ) -> Result<CameraSource, CellError> {
-    if let Some(login) = &raw.login {
-        let what = format!("`cameras.{name}.login` is for a `url`; a device asks for none");
-        return Err(source.at(login.span(), what));
-    }
     let node = path.get_ref();
     if !node.is_absolute() {
         let what = format!("`cameras.{name}.device` must be a path such as /dev/v4l/by-id/…");
@@ -147,20 +221,38 @@ fn device(
         );
         return Err(source.at(path.span(), what));
     }
-    if let Some(rate) = &raw.rate_hz
-        && !(1..=240).contains(rate.get_ref())
-    {
-        let what = format!("`cameras.{name}.rate_hz` must be 1 to 240");
-        return Err(source.at(rate.span(), what));
-    }
-    let controls = raw.controls.as_ref().map(|it| it.get_ref().clone());
     Ok(CameraSource::Device(DeviceSection {
         path: node.clone(),
         bus: raw.bus.as_ref().map(|bus| bus.get_ref().clone()),
-        pixels: raw.pixels.as_ref().map(|pixels| *pixels.get_ref()),
-        rate_hz: raw.rate_hz.as_ref().map(|rate| *rate.get_ref()),
-        controls: controls.unwrap_or_default().into_iter().collect(),
+        pixels: raw.form(source, name, &Pixels::ALL, Pixels::name)?,
+        rate_hz: raw.rate(source, name)?,
+        controls: controls(source, name, raw)?,
     }))
+}
+
+/// Controls of a camera of this machine: whole numbers, all of them.
+fn controls(
+    source: &Source<'_>,
+    name: &str,
+    raw: &RawCamera,
+) -> Result<Vec<(String, i32)>, CellError> {
+    let Some(controls) = &raw.controls else {
+        return Ok(Vec::new());
+    };
+    let whole = |(key, value): (&String, &RawValue)| match value {
+        RawValue::Integer(number) => i32::try_from(*number).ok().map(|it| (key.clone(), it)),
+        RawValue::Float(_) | RawValue::Switch(_) | RawValue::Text(_) => None,
+    };
+    let each = controls.get_ref().iter().map(|one| {
+        whole(one).ok_or_else(|| {
+            let what = format!(
+                "`cameras.{name}.controls.{}` must be a whole number, as `v4l2-ctl -l` shows it",
+                one.0
+            );
+            source.at(controls.span(), what)
+        })
+    });
+    each.collect()
 }
 
 #[cfg(test)]
@@ -169,7 +261,7 @@ mod tests {
     use crate::cell::parse::parse;
 
     /// What is said of the simulated cell with `text` in place of its wrist camera's address.
-    fn said(text: &str) -> Result<CameraSource, String> {
+    pub(super) fn said(text: &str) -> Result<CameraSource, String> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let file = root.join("cells/sim.toml");
         let cell = std::fs::read_to_string(&file).unwrap();
@@ -189,7 +281,7 @@ mod tests {
         let expected = DeviceSection {
             path: "/dev/v4l/by-id/usb-Cam_1234-video-index0".into(),
             bus: None,
-            pixels: Some(PixelForm::Yuyv),
+            pixels: Some(Pixels::Yuyv),
             rate_hz: Some(30),
             controls: vec![
                 ("auto_exposure".into(), 1),
@@ -217,6 +309,11 @@ mod tests {
             ),
             ("device = \"/dev/v4l/x\"\nrate_hz = 0", "1 to 240"),
             ("device = \"/dev/v4l/x\"\npixels = \"rgb\"", "mjpeg"),
+            ("device = \"/dev/v4l/x\"\nserial = \"1\"", "is for a `gige`"),
+            (
+                "device = \"/dev/v4l/x\"\ncontrols = { gain = 1.5 }",
+                "controls.gain` must be a whole number",
+            ),
         ] {
             let error = said(text).unwrap_err();
             assert!(error.contains(telling), "{text}: {error}");

@@ -135,8 +135,9 @@ impl Work {
             .collect()
     }
 
-    /// When those actions of a chunk are done that are meant to be executed, where not all are and the
-    /// next chunk does not wait for the end of this one.
+    /// When the last action of a chunk is due that is meant to be executed, where not all are and the
+    /// next chunk does not wait for the end of this one: from then on the arm would be on its way to
+    /// the first of those in reserve.
     fn executed(&self, captured_at: MonoTime) -> Option<(MonoTime, Duration)> {
         let Parts { policy, rules, .. } = &self.parts;
         let package = policy.package();
@@ -147,7 +148,7 @@ impl Work {
         let (start, step_ns) = policy.due(captured_at);
         let step_ns = u64::from(step_ns);
         Some((
-            MonoTime(start.0 + steps * step_ns),
+            MonoTime(start.0 + steps.saturating_sub(1) * step_ns),
             Duration::from_nanos(step_ns),
         ))
     }

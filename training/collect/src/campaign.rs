@@ -38,6 +38,8 @@ pub(crate) struct Campaign {
     most_secs: f64,
     plan_secs: f64,
     threads: usize,
+    /// What the noise of a policy is drawn from, with an episode's seed.
+    noise_seed: u64,
 }
 
 /// What a policy is put through.
@@ -64,8 +66,12 @@ pub(crate) struct Report {
 }
 
 impl Campaign {
-    /// Reads the cell and what it names.
-    pub(crate) fn load(cell: &Path, threads: usize) -> Result<Campaign, Failure> {
+    /// Reads the cell and what it names; without a `noise_seed` that of its job counts.
+    pub(crate) fn load(
+        cell: &Path,
+        threads: usize,
+        noise_seed: Option<u64>,
+    ) -> Result<Campaign, Failure> {
         let cell = Cell::load(cell, &Overrides::default())?;
         let arm = cell.load_arm()?;
         let job = cell.job(None)?;
@@ -95,6 +101,7 @@ impl Campaign {
             most_secs: job.episode.as_secs_f64(),
             plan_secs: 1.0 / job.plan_hz,
             threads: threads.max(1),
+            noise_seed: noise_seed.unwrap_or(job.noise_seed),
             scene,
         })
     }
@@ -152,6 +159,9 @@ impl Campaign {
                 } else {
                     self.repainted(seed)
                 };
+                if let Some(policy) = policy {
+                    self.begin(policy, seed);
+                }
                 self.trial(&scene, seed)
                     .demonstrate(manner, policy.as_mut())
             },
@@ -188,6 +198,7 @@ impl Campaign {
                 } else {
                     self.scene.clone()
                 };
+                self.begin(policy, seed);
                 self.trial(&scene, seed)
                     .evaluate(policy, self.plan_secs, test.cover, test.trace)
             },
@@ -203,6 +214,12 @@ impl Campaign {
         let arm = Arc::new(PolicyArm(self.station.arm.clone()));
         let config = backend::Config::default();
         Ok(Policy::load(package, arm, &CAMERAS, &config)?)
+    }
+
+    /// An episode begins: nothing is remembered of the one before, and other noise is drawn.
+    fn begin(&self, policy: &mut Policy, seed: u64) {
+        policy.begin();
+        policy.draw_from(self.noise_seed ^ seed);
     }
 
     fn repainted(&self, seed: u64) -> Scene {

@@ -141,7 +141,7 @@ impl Course<'_> {
         secs: f64,
     ) -> Result<Plan, Failure> {
         if let (Some(policy), Some(view)) = (&mut self.policy, view) {
-            return view.ask(policy);
+            return view.ask(policy, rig.next_id());
         }
         let mut executed = *chunk;
         if self.manner.disturbed {

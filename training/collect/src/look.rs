@@ -51,8 +51,8 @@ impl View {
         })
     }
 
-    /// What `policy` wants to be done.
-    pub(crate) fn ask(&self, policy: &mut Policy) -> Result<Plan, Failure> {
+    /// What `policy` wants to be done; noise is drawn anew for each plan `id`.
+    pub(crate) fn ask(&self, policy: &mut Policy, id: u64) -> Result<Plan, Failure> {
         let observation = Observation {
             captured_at: self.at,
             pictures: self
@@ -68,7 +68,7 @@ impl View {
             command: self.command.as_slice().to_vec(),
             velocity: vec![RadPerSec(0.0); self.measured.len()],
         };
-        Ok(policy.plan(&observation, 0, Duration::ZERO)?)
+        Ok(policy.plan(&observation, id, Duration::ZERO)?)
     }
 
     /// What should be answered to this view, to be learned.

@@ -44,6 +44,10 @@ struct Cli {
     /// Episodes at once.
     #[arg(long, global = true, default_value_t = 2)]
     threads: usize,
+    /// What a policy with an input `noise` draws it from, together with the episode's seed; the
+    /// job's own `noise_seed` when left out.
+    #[arg(long, global = true, value_name = "SEED")]
+    noise_seed: Option<u64>,
     #[command(subcommand)]
     command: Command,
 }
@@ -116,7 +120,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), Failure> {
-    let campaign = campaign::Campaign::load(&cli.cell, cli.threads)?;
+    let campaign = campaign::Campaign::load(&cli.cell, cli.threads, cli.noise_seed)?;
     match &cli.command {
         Command::Expert {
             episodes,

@@ -254,6 +254,11 @@ impl Rig {
         MonoTime(EPOCH_NS + self.cell.now_ns())
     }
 
+    /// The id that the next plan will have.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
     /// A plan for the next tick; its id is set here.
     pub(crate) fn offer(&mut self, mut plan: Plan) {
         plan.id = self.next_id;

@@ -106,7 +106,7 @@ impl Trial<'_> {
             }
             wire.deliver(&mut rig);
             if now >= look_at && wire.is_free() {
-                let plan = View::take(&mut rig, cover)?.ask(policy)?;
+                let plan = View::take(&mut rig, cover)?.ask(policy, rig.next_id())?;
                 if trace {
                     let sight = look::sight(&rig);
                     self.trace(outcome.secs, &rig, &sight);
