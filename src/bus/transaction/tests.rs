@@ -160,15 +160,17 @@ const WAS: [[u8; 8]; 3] = [
     [0xFF, 0xFF, 0x03, 0x04, 0x20, 0x0B, 0x80, 0x4D],
 ];
 
-/// Sync reads of three servos one after the other, with the replies that come to each: `Ok` those
-/// that come at once, all in one; `Err` nothing more than those.
-fn reads(turns: &[Result<&[[u8; 8]], &[[u8; 8]]>]) -> Vec<Vec<Result<i32, ReadFault>>> {
+/// The replies that come to a sync read of three servos at once: `Ok` all, `Err` not all.
+type Turn<'a> = Result<&'a [[u8; 8]], &'a [[u8; 8]]>;
+
+/// Sync reads one after the other.
+fn reads(turns: &[Turn<'_>]) -> Vec<Vec<Result<i32, ReadFault>>> {
     let (mut line, wire) = pair();
-    let answer = |turn: &Result<&[[u8; 8]], &[[u8; 8]]>| match turn {
+    let answer = |turn: &Turn<'_>| match turn {
         Ok(replies) | Err(replies) => (ASK_THREE.to_vec(), vec![replies.concat()]),
     };
     let double = script(wire, turns.iter().map(answer).collect());
-    let read = |turn: &Result<_, _>| {
+    let read = |turn: &Turn<'_>| {
         let began = std::time::Instant::now();
         let wait = if turn.is_ok() { PATIENCE } else { SILENCE };
         let read = positions(&line.sync_read(&three(), POSITION, deadline_in(wait)));
