@@ -518,6 +518,8 @@ def of_mjlab():
     mjlab("mjlab_with_one_scale", action_scale="0.25")
     mjlab("mjlab_of_isaac_s_terms", observation_names="joint_pos_rel,joint_vel_rel,last_action")
     mjlab("mjlab_of_positions_alone", observation_names="joint_pos", inputs={"obs": (1, 6)})
+    mjlab("mjlab_of_two_arms", inputs={"obs": (1, 36)}, output=(1, 12),
+          joints=[f"{side}_{joint}" for side in ("left", "right") for joint in JOINTS])
     mjlab("mjlab_with_lstm", inputs={"obs": (1, 18), "h_in": (1, 1, 8), "c_in": (1, 1, 8)},
           memory={"h_in": "h_out", "c_in": "c_out"})
 
@@ -537,8 +539,8 @@ def of_mjlab():
           default_joint_pos=csv([0.0] * 5))
     mjlab("mjlab_with_words_for_numbers", wrong=("metadata action_scale", "a lot"),
           action_scale="a lot")
-    mjlab("mjlab_of_a_humanoid", wrong=("metadata joint_names", "12 joints"),
-          joints=[f"j{index}" for index in range(12)], inputs={"obs": (1, 36)}, output=(1, 12))
+    mjlab("mjlab_of_a_humanoid", wrong=("metadata joint_names", "29 joints"),
+          joints=[f"j{index}" for index in range(29)], inputs={"obs": (1, 87)}, output=(1, 29))
     mjlab("mjlab_with_a_joint_twice", wrong=("metadata joint_names", "named twice"),
           joints=JOINTS[:5] + ["wrist_roll"])
     mjlab("mjlab_that_moves_fewer", wrong=("metadata joint_names", "[1, 5]"), output=(1, 5))
