@@ -13,16 +13,18 @@ mod chunks;
 mod inputs;
 mod load;
 mod parse;
+mod pictures;
 mod remote;
 mod service;
 mod watch;
 
 pub use arms::{CellArm, TwoArms, joint_of, start_poses};
-pub use cameras::{CameraSection, CameraSource, DeviceSection};
+pub use cameras::{CameraSection, CameraSource};
 pub use chunks::{ChunkSection, HeldUpSection, Joining};
 pub use inputs::{Contact, InputSection, Lines, ModemLine, Pull, RelayLine, RelaySection};
 pub use load::{Arm, Narrowed};
 pub use parse::CellError;
+pub use pictures::{DeviceSource, FeatureValue, GigePixels, GigeSource, Pixels, WITHOUT_GIGE};
 pub use remote::{
     ActionSpace, JointUnits, KeyPath, PixelLayout, PolicySection, RemoteAction, RemoteImage,
     RemoteSection, RemoteState,

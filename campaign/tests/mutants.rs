@@ -98,10 +98,7 @@ const BUGS: [Bug; 9] = [
                 "            .send(frame, deadline)",
             ),
             ("if collection.begins_again(ask.ids, status.id)", "if false"),
-            (
-                "if collection.heard(ask.ids).count() < ask.ids.len()",
-                "if false",
-            ),
+            ("        self.owed.settle_last(collection, ask.ids);\n", ""),
         ],
     },
     Bug {

@@ -404,7 +404,8 @@ impl Line {
             }
             let in_time = self.descriptor.await_input(deadline)?;
             self.receive()?;
-            if !in_time {
+            // What comes without end, noise or a babbling servo, must not hold the loop.
+            if !in_time || monotonic_now() >= deadline {
                 self.scan(collection, ask, true);
                 return Ok(());
             }
@@ -449,9 +450,7 @@ impl Line {
     /// Names what is missing and counts it.
     fn settle(&mut self, collection: &mut Collection, ask: &Ask<'_>, port_failed: bool) {
         let now = monotonic_now();
-        if collection.heard(ask.ids).count() < ask.ids.len() {
-            self.owed.settle(collection, ask.ids, now);
-        }
+        self.owed.settle_last(collection, ask.ids);
         let strangers = collection.strangers;
         for (answer, id) in collection.answers.iter_mut().zip(ask.ids) {
             let Answer::Missing(fault) = answer else {

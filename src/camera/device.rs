@@ -13,10 +13,10 @@ use linuxvideo::stream::ReadStream;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::feed::Feed;
-use super::source::{DeviceSource, Pixels};
 use super::stream::StreamError;
 use super::thread::{LOOK, Reader, Stop};
 use super::{DecodeError, Rgb8, decode, yuyv};
+use super::{DeviceSource, Pixels};
 
 /// Nothing at all for so long: the camera is opened anew.
 const SILENCE: Duration = Duration::from_secs(1);

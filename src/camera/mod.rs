@@ -34,8 +34,8 @@ pub use login::{Login, LoginError};
 pub use look::Look;
 pub use multipart::{Multipart, MultipartError};
 pub use set::{CameraConfig, CameraError, Cameras, Clock};
-pub use source::{
-    DeviceSource, FeatureValue, GigePixels, GigeSource, Pixels, Source, WITHOUT_GIGE,
-};
+pub use source::Source;
 pub use stream::StreamError;
 pub use url::{StreamUrl, UrlError};
+
+pub use crate::cell::{DeviceSource, FeatureValue, GigePixels, GigeSource, Pixels, WITHOUT_GIGE};

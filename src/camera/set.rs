@@ -15,11 +15,11 @@ use super::device::DeviceCamera;
 use super::feed::Feed;
 use super::gige::GigeCamera;
 use super::login::LoginError;
-use super::source::{Source, WITHOUT_GIGE};
 use super::stream::{Stream, StreamError};
 use super::thread::{self, Running};
 use super::url::{StreamUrl, UrlError};
 use super::{Check, Frame};
+use super::{Source, WITHOUT_GIGE};
 use crate::messages::MAX_CAMERAS;
 use crate::units::MonoTime;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::camera::{GigeSource, Pixels};
+use super::pictures::{DeviceSource, GigeSource};
 
 /// One camera.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,22 +33,7 @@ pub enum CameraSource {
         login: Option<PathBuf>,
     },
     /// A camera of this machine.
-    Device(DeviceSection),
+    Device(DeviceSource),
     /// A GigE Vision camera.
     Gige(GigeSource),
-}
-
-/// A camera of this machine, through Video4Linux.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeviceSection {
-    /// Its node.
-    pub path: PathBuf,
-    /// Where it must be attached, as its driver says it.
-    pub bus: Option<String>,
-    /// How its pictures come; as the camera has them when left out.
-    pub pixels: Option<Pixels>,
-    /// Pictures a second; as the camera has them when left out.
-    pub rate_hz: Option<u32>,
-    /// What its controls are set to, by name.
-    pub controls: Vec<(String, i32)>,
 }

@@ -9,10 +9,10 @@ use super::guard_process::GuardError;
 use super::policy_arm::{PolicyArm, PolicyArms};
 use super::remote;
 use crate::arm::JointLimits;
-use crate::camera::{CameraConfig, CameraError, Cameras, DeviceSource, Login, Source};
+use crate::camera::{CameraConfig, CameraError, Cameras, Login, Source};
 use crate::cell::{
-    Arm, BackendKind, CameraSource, Cell, CellError, DeviceSection, JobSection, Joining, Overrides,
-    PolicySection, TwoArms, start_poses,
+    Arm, BackendKind, CameraSource, Cell, CellError, JobSection, Joining, Overrides, PolicySection,
+    TwoArms, start_poses,
 };
 use crate::policy::backend::BackendError;
 use crate::policy::finding::{Finding, Severity};
@@ -261,7 +261,7 @@ impl Setup {
                         login,
                     }
                 }
-                CameraSource::Device(device) => Source::Device(of_this_machine(device)),
+                CameraSource::Device(device) => Source::Device(device.clone()),
                 CameraSource::Gige(camera) => Source::Gige(camera.clone()),
             };
             Ok(CameraConfig {
@@ -330,16 +330,6 @@ impl Setup {
             library: inference.library.clone(),
             threads: inference.threads,
         }
-    }
-}
-
-fn of_this_machine(device: &DeviceSection) -> DeviceSource {
-    DeviceSource {
-        path: device.path.clone(),
-        bus: device.bus.clone(),
-        pixels: device.pixels,
-        rate_hz: device.rate_hz,
-        controls: device.controls.clone(),
     }
 }
 

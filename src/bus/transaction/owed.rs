@@ -24,11 +24,19 @@ struct Debt {
 #[derive(Debug, Default)]
 pub(super) struct Owed {
     debts: heapless::Vec<Debt, ROOM>,
+    /// Whose last answer asked for did not come until now.
+    silent: heapless::Vec<u8, ROOM>,
+    /// Whether the answers to the last request were doubted.
+    doubted: bool,
 }
 
 impl Owed {
     /// Servo `id` did not answer.
     pub(super) fn missed(&mut self, id: u8, now: MonoTime) {
+        if self.silent.is_full() {
+            self.silent.remove(0);
+        }
+        let _ = self.silent.push(id);
         self.debts.retain(|debt| debt.until > now);
         let late = u64::try_from(LATE.as_nanos()).unwrap_or(u64::MAX);
         let until = MonoTime(now.0.saturating_add(late));
@@ -54,6 +62,7 @@ impl Owed {
             debt.answers = debt.answers.saturating_sub(1);
         }
         self.debts.retain(|debt| debt.answers > 0);
+        self.silent.retain(|silent| *silent != id);
     }
 
     /// Forgets what came so far, when those who answered all owed an answer: it was to a request
@@ -65,6 +74,27 @@ impl Owed {
             }
             collection.begin_again();
         }
+    }
+
+    /// As [`Owed::settle`], of a request that is over: when not all answered, and those who did were
+    /// all silent the last time, their answers were to the request before.
+    ///
+    /// That of one request only: a servo that stays silent makes every round one of these, and where
+    /// two in a row come in time the line is not late.
+    pub(super) fn settle_last(&mut self, collection: &mut Collection, ids: &[u8]) {
+        let (mut heard, mut late) = (0, true);
+        for id in collection.heard(ids) {
+            heard += 1;
+            late &= self.silent.contains(&id);
+        }
+        self.doubted = late && !self.doubted && (1..ids.len()).contains(&heard);
+        if self.doubted {
+            for id in collection.heard(ids) {
+                self.came(id);
+            }
+            collection.begin_again();
+        }
+        self.silent.retain(|silent| !ids.contains(silent));
     }
 
     /// Whether servo `id` may still answer a request of before.

@@ -213,6 +213,25 @@ fn late_answers_alone_are_not_believed() {
 }
 
 #[test]
+fn a_servo_that_stays_silent_makes_the_others_doubtful_once() {
+    let others = [Ok(2047), SILENT, Ok(-10)];
+    let read = reads(&[Err(&[]), Err(&[ONE, THREE]), Err(&[ONE, THREE])]);
+    assert_eq!(read[1..], [[SILENT; 3], others]);
+    let read = reads(&[Err(&[ONE, THREE]), Err(&[ONE, THREE])]);
+    assert_eq!(read, [others; 2]);
+}
+
+#[test]
+fn answers_that_are_lost_now_and_then_leave_the_others_as_they_are() {
+    let rounds = [[ONE, TWO], [ONE, THREE], [TWO, THREE], [ONE, TWO]];
+    let turns: Vec<Turn<'_>> = rounds.iter().map(|round| Err(&round[..])).collect();
+    for (round, read) in reads(&turns).iter().enumerate() {
+        let heard = read.iter().filter(|it| it.is_ok()).count();
+        assert_eq!(heard, 2, "{round}: {read:?}");
+    }
+}
+
+#[test]
 fn answers_of_before_that_nobody_owes_make_theirs_doubtful() {
     let [_, two, three] = WAS;
     let read = reads(&[Err(&[two, three, ONE, TWO, THREE])]);

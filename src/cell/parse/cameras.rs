@@ -7,8 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Source, Table};
-use crate::camera::Pixels;
-use crate::cell::{CameraSection, CameraSource, CellError, DeviceSection};
+use crate::cell::{CameraSection, CameraSource, CellError, DeviceSource, Pixels};
 
 mod gige;
 
@@ -221,7 +220,7 @@ fn device(
         );
         return Err(source.at(path.span(), what));
     }
-    Ok(CameraSource::Device(DeviceSection {
+    Ok(CameraSource::Device(DeviceSource {
         path: node.clone(),
         bus: raw.bus.as_ref().map(|bus| bus.get_ref().clone()),
         pixels: raw.form(source, name, &Pixels::ALL, Pixels::name)?,
@@ -278,7 +277,7 @@ mod tests {
             "device = \"/dev/v4l/by-id/usb-Cam_1234-video-index0\"\npixels = \"yuyv\"\nrate_hz = 30\n\
              controls = { auto_exposure = 1, exposure_time_absolute = 157 }",
         );
-        let expected = DeviceSection {
+        let expected = DeviceSource {
             path: "/dev/v4l/by-id/usb-Cam_1234-video-index0".into(),
             bus: None,
             pixels: Some(Pixels::Yuyv),

@@ -5,8 +5,7 @@ use std::net::Ipv4Addr;
 use toml::Spanned;
 
 use super::{RawCamera, RawValue, Source};
-use crate::camera::{FeatureValue, GigePixels, GigeSource, WITHOUT_GIGE};
-use crate::cell::{CameraSource, CellError};
+use crate::cell::{CameraSource, CellError, FeatureValue, GigePixels, GigeSource, WITHOUT_GIGE};
 
 /// Bytes of a packet: what every network carries, and jumbo frames.
 const PACKET_BYTES: std::ops::RangeInclusive<u32> = 576..=16_000;
