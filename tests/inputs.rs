@@ -174,7 +174,13 @@ fn a_broken_wire_stops_the_arm() {
         assert!(said.contains("red_button has a broken wire"), "{said}");
         cell.release();
         settle();
-        assert_eq!(controller.verb("reset"), 0, "the wire is mended");
+        let (code, said) = verb(&controller, &["reset"]);
+        assert_eq!(
+            code,
+            0,
+            "the wire is mended: {said} {}",
+            controller.status()
+        );
         assert_eq!(controller.verb("shutdown"), 0);
     }
     assert!(reactions.iter().all(|ms| *ms < 100.0), "{reactions:?}");

@@ -388,7 +388,7 @@ impl Line {
         let mut lingering = false;
         loop {
             self.scan(collection, ask, false);
-            let complete = collection.orderly && collection.next == ask.ids.len();
+            let complete = collection.is_complete(ask.ids);
             if complete && !lingering {
                 // An old answer of the last servo looks like the end of this round.
                 let last = ask.ids.last();
@@ -407,6 +407,11 @@ impl Line {
             // What comes without end, noise or a babbling servo, must not hold the loop.
             if !in_time || monotonic_now() >= deadline {
                 self.scan(collection, ask, true);
+                let complete = collection.is_complete(ask.ids);
+                if let Some(last) = ask.ids.last().filter(|_| lingering && complete) {
+                    // Nothing followed: what it owed is lost.
+                    self.owed.forgive(*last);
+                }
                 return Ok(());
             }
         }

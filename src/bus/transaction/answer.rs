@@ -72,6 +72,11 @@ impl Collection {
             .map(|(_, id)| *id)
     }
 
+    /// Whether all of `ids` have answered, in turn.
+    pub(super) fn is_complete(&self, ids: &[u8]) -> bool {
+        self.orderly && self.next == ids.len()
+    }
+
     /// Whether an answer of `id` comes before its turn: those to one request come in the order of
     /// its ids.
     pub(super) fn begins_again(&self, ids: &[u8], id: u8) -> bool {

@@ -65,6 +65,11 @@ impl Owed {
         self.silent.retain(|silent| *silent != id);
     }
 
+    /// What servo `id` owed does not come any more.
+    pub(super) fn forgive(&mut self, id: u8) {
+        self.debts.retain(|debt| debt.id != id);
+    }
+
     /// Forgets what came so far, when those who answered all owed an answer: it was to a request
     /// of before.
     pub(super) fn settle(&mut self, collection: &mut Collection, ids: &[u8], now: MonoTime) {

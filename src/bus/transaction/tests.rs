@@ -253,6 +253,8 @@ fn a_miss_of_before_does_not_hold_a_complete_read_until_its_deadline() {
     let read = line.sync_read(&three(), POSITION, deadline_in(PATIENCE));
     assert!(began.elapsed() < PATIENCE / 2, "it waited for nothing");
     assert_eq!(positions(&read), [Ok(2047), Ok(1304), Ok(-10)]);
+    // And no other is held at all: what servo 3 owed is lost.
+    assert!(!line.owed.by(3, monotonic_now()));
     double.join().unwrap();
 }
 
