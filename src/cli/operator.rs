@@ -247,18 +247,28 @@ impl Guard {
 
     /// What the controller answers to `request`.
     fn answer(&mut self, request: Request) -> Option<FromGuard> {
-        let mut tries = 1;
-        loop {
+        let mut first = None;
+        for tries in 1.. {
             self.send(&ToGuard::Request(request));
             let answer = self.receive();
             let again = request == Request::Reset
-                && matches!(answer, Some(FromGuard::Refused(Refusal::CausePresent)));
-            if !again || tries == RESET_TRIES {
+                && matches!(
+                    answer,
+                    Some(FromGuard::Refused(
+                        Refusal::CausePresent | Refusal::PowerReturns
+                    ))
+                );
+            if !again {
                 return answer;
             }
-            tries += 1;
+            // What the first says stands: it may have given motor power back.
+            first = first.or(answer);
+            if tries == RESET_TRIES {
+                break;
+            }
             std::thread::sleep(RESET_PAUSE);
         }
+        first
     }
 
     pub(super) fn send(&mut self, message: &ToGuard) {

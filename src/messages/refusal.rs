@@ -152,7 +152,8 @@ impl Refusal {
             }
             Refusal::HeldByAnother => "another operator holds the arm running".into(),
             Refusal::PowerReturns => {
-                "motor power comes back first; reset again when the servos answer".into()
+                "not every servo answers; where motor power was cut it comes back now: reset again"
+                    .into()
             }
         }
     }
