@@ -91,7 +91,7 @@ const BUGS: [Bug; 9] = [
     },
     Bug {
         name: "late answers are neither drained nor told by their order",
-        file: "src/bus/transaction.rs",
+        file: "src/bus/transaction/exchange.rs",
         patches: &[
             (
                 "            .drain_answers(ask)\n            .and_then(|()| self.send(frame, deadline))",
@@ -270,7 +270,7 @@ fn lean(manifest: &str, needed: impl Fn(&str) -> bool) -> String {
         let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
         let kept = match section {
             "[dependencies]" => line.starts_with('[') || needed(name),
-            "[dev-dependencies]" | "[profile.dev.package.surehand-sim]" => false,
+            "[features]" | "[dev-dependencies]" | "[profile.dev.package.surehand-sim]" => false,
             "[workspace]" => !line.starts_with("default-members"),
             _ => true,
         };

@@ -8,6 +8,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
 use super::*;
 use crate::bus::feetech::packet::checksum;
 use crate::bus::feetech::register::{PRESENT_POSITION, WRITE_GOAL_POSITION};
+use crate::control::ReadFault;
 
 /// Long enough for any machine; only tests of silence wait for it.
 const PATIENCE: Duration = Duration::from_secs(5);
