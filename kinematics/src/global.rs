@@ -54,7 +54,7 @@ impl Default for Options {
                 angle: 1e-6,
             },
             starts: 1 << 16,
-            evaluations: 320,
+            evaluations: 272,
             branches: 8,
             seed: 1,
         }

@@ -27,7 +27,7 @@ const PER_JOINT: usize = 64;
 
 /// How many entries are drawn together, of which the nearest is tried: a look at one costs a thousandth
 /// of an evaluation of the chain, and a start from far away is seldom of use.
-const HANDFUL: usize = 1024;
+const HANDFUL: usize = 256;
 
 /// Most entries of a cell that are looked at; they are in no order, so any part of them is even.
 const LOOKED_AT: u32 = 64;
@@ -298,12 +298,12 @@ impl<const N: usize> Atlas<N> {
     }
 
     /// The entries of the target's own cell.
-    pub(super) fn gather(&self, seen: &Seen, gathered: &mut Gathered) {
+    pub(super) fn gather<const M: usize>(&self, seen: &Seen, gathered: &mut Gathered<M>) {
         self.look(&self.cell(&seen.key), seen, gathered);
     }
 
     /// The entries of the cells that touch the nearest corner of the target's own, that one left out.
-    pub(super) fn gather_around(&self, seen: &Seen, gathered: &mut Gathered) {
+    pub(super) fn gather_around<const M: usize>(&self, seen: &Seen, gathered: &mut Gathered<M>) {
         let own = self.cell(&seen.key);
         let toward = seen.key.map(|it| {
             let at = it * self.fineness;
@@ -330,7 +330,7 @@ impl<const N: usize> Atlas<N> {
     }
 
     /// A handful of entries from anywhere, others in each `round`: cells lie in no order.
-    pub(super) fn draw(&self, seen: &Seen, round: u32, gathered: &mut Gathered) {
+    pub(super) fn draw<const M: usize>(&self, seen: &Seen, round: u32, gathered: &mut Gathered<M>) {
         let from = usize::try_from(round).unwrap_or(0) * HANDFUL;
         let to = (from + HANDFUL).min(self.keys.len());
         let Some(keys) = self.keys.get(from..to) else {
@@ -357,7 +357,7 @@ impl<const N: usize> Atlas<N> {
     }
 
     #[inline(always)]
-    fn look(&self, cell: &[i32; KEY], seen: &Seen, gathered: &mut Gathered) {
+    fn look<const M: usize>(&self, cell: &[i32; KEY], seen: &Seen, gathered: &mut Gathered<M>) {
         let slot = usize::try_from(self.slot(cell)).unwrap_or(0);
         let (Some(from), Some(to)) = (self.slots.get(slot), self.slots.get(slot + 1)) else {
             return;

@@ -215,6 +215,7 @@ impl<const N: usize> Problem<'_, N> {
 }
 
 /// JᵀJ + damping and Jᵀe.
+#[derive(Clone, Copy)]
 struct Normal<const N: usize> {
     matrix: [[f64; N]; N],
     gradient: [f64; N],
@@ -239,37 +240,33 @@ impl<const N: usize> Normal<N> {
     /// The equations with the joints of `held` at rest, as L D Lᵀ.
     #[inline(always)]
     fn factor(&self, held: &[bool; N]) -> Factor<N> {
-        let mut lower = self.matrix;
+        let mut factor = Factor {
+            lower: self.resting(held),
+            inverse: [0.0; N],
+        };
+        for j in 0..N {
+            let pivot = factor.pivot(j);
+            factor.eliminate(j, pivot.max(1e-14));
+        }
+        factor
+    }
+
+    /// The matrix with the joints of `held` at rest.
+    #[inline(always)]
+    fn resting(&self, held: &[bool; N]) -> [[f64; N]; N] {
+        let mut matrix = self.matrix;
         for i in 0..N {
             if held[i] {
                 for j in 0..i {
-                    lower[i][j] = 0.0;
+                    matrix[i][j] = 0.0;
                 }
                 for k in i + 1..N {
-                    lower[k][i] = 0.0;
+                    matrix[k][i] = 0.0;
                 }
-                lower[i][i] = 1.0;
+                matrix[i][i] = 1.0;
             }
         }
-        let mut inverse = [0.0; N];
-        for j in 0..N {
-            // A row holds L·D until its turn comes, then L.
-            let mut pivot = lower[j][j];
-            for k in 0..j {
-                let scaled = lower[j][k] * inverse[k];
-                pivot -= lower[j][k] * scaled;
-                lower[j][k] = scaled;
-            }
-            inverse[j] = 1.0 / pivot.max(1e-14);
-            for i in j + 1..N {
-                let mut entry = lower[i][j];
-                for k in 0..j {
-                    entry -= lower[i][k] * lower[j][k];
-                }
-                lower[i][j] = entry;
-            }
-        }
-        Factor { lower, inverse }
+        matrix
     }
 }
 
@@ -280,6 +277,31 @@ struct Factor<const N: usize> {
 }
 
 impl<const N: usize> Factor<N> {
+    /// The pivot of column `j`, whose row held L·D until now and holds L from now on.
+    #[inline(always)]
+    fn pivot(&mut self, j: usize) -> f64 {
+        let mut pivot = self.lower[j][j];
+        for k in 0..j {
+            let scaled = self.lower[j][k] * self.inverse[k];
+            pivot -= self.lower[j][k] * scaled;
+            self.lower[j][k] = scaled;
+        }
+        pivot
+    }
+
+    /// Takes column `j` out of the rows below it.
+    #[inline(always)]
+    fn eliminate(&mut self, j: usize, pivot: f64) {
+        self.inverse[j] = 1.0 / pivot;
+        for i in j + 1..N {
+            let mut entry = self.lower[i][j];
+            for k in 0..j {
+                entry -= self.lower[i][k] * self.lower[j][k];
+            }
+            self.lower[i][j] = entry;
+        }
+    }
+
     /// What the equations make of `right`, 0 for the joints of `held`.
     #[inline(always)]
     fn solve(&self, right: [f64; N], held: &[bool; N]) -> [f64; N] {

@@ -22,6 +22,9 @@ use stalled::Stalled;
 const NEAREST: usize = 16;
 /// Azimuths that are tried where it means little.
 const AROUND: u32 = 8;
+/// Most candidates that are looked at together, of those nearby and of those from anywhere.
+const NEARBY: usize = 48;
+const ANYWHERE: usize = 6;
 /// How often starting points from anywhere are drawn, once those nearby are used up.
 const ROUNDS: u32 = 400;
 /// Most turns that an endless joint is said to have made: beyond, its angle loses digits.
@@ -122,7 +125,7 @@ impl<'a, const N: usize> Search<'a, N> {
         }
         if let Some(atlas) = &self.solver.atlas {
             let seen = atlas.see(self.problem.target);
-            let mut gathered = Gathered::none();
+            let mut gathered = Gathered::<NEARBY>::none();
             atlas.gather(&seen, &mut gathered);
             let most = if self.reference.is_some() { 24 } else { 8 };
             self.try_all(atlas, &seen, &mut gathered, kept, most);
@@ -151,7 +154,7 @@ impl<'a, const N: usize> Search<'a, N> {
                     return;
                 }
                 self.look_beside(round, &mut sequence);
-                gathered = Gathered::none();
+                let mut gathered = Gathered::<ANYWHERE>::none();
                 let seen = if near_axis {
                     // Steps by the golden ratio come everywhere.
                     let by = (0.618_034 * f64::from(round + 1)).fract() * TAU;
@@ -195,11 +198,11 @@ impl<'a, const N: usize> Search<'a, N> {
     }
 
     /// Tries up to `most` of the candidates, nearest first.
-    fn try_all(
+    fn try_all<const M: usize>(
         &mut self,
         atlas: &Atlas<N>,
         seen: &Seen,
-        gathered: &mut Gathered,
+        gathered: &mut Gathered<M>,
         kept: u32,
         most: u32,
     ) {

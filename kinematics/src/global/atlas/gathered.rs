@@ -2,9 +2,6 @@
 //!
 //! Owns a fixed number of them: of more the farthest are dropped. Never knows what is in an entry.
 
-/// Most candidates that are looked at together.
-const MOST: usize = 48;
-
 /// An entry that may be near.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::global) struct Candidate {
@@ -13,22 +10,22 @@ pub(in crate::global) struct Candidate {
     pub(super) entry: u32,
 }
 
-/// The candidates of one look.
+/// The candidates of one look, `M` at most.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::global) struct Gathered {
-    pub(in crate::global) found: [Candidate; MOST],
+pub(in crate::global) struct Gathered<const M: usize> {
+    pub(in crate::global) found: [Candidate; M],
     pub(in crate::global) len: usize,
     /// That of the farthest once there are as many as there can be.
     bar: f32,
 }
 
-impl Gathered {
-    pub(in crate::global) fn none() -> Gathered {
+impl<const M: usize> Gathered<M> {
+    pub(in crate::global) fn none() -> Gathered<M> {
         Gathered {
             found: [Candidate {
                 distance: f32::INFINITY,
                 entry: 0,
-            }; MOST],
+            }; M],
             len: 0,
             bar: f32::INFINITY,
         }

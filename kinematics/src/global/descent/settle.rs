@@ -9,7 +9,7 @@
 //! back (geodesic acceleration, as in `descent`), but only in the directions that the Jacobian says
 //! enough of.
 
-use super::{BEND, Budget, Ended, Normal, Problem, STRIDE, dot};
+use super::{BEND, Budget, Ended, Factor, Normal, Problem, STRIDE, dot};
 use crate::chain::Linearised;
 use crate::task::Local;
 
@@ -20,12 +20,15 @@ const TRUST: f64 = 1.5;
 const MORE: f64 = 2.0;
 const LESS: f64 = 0.3;
 /// Dampings tried for one step.
-const DAMPINGS: u32 = 16;
-/// How much more each of them damps.
-const HARDER: f64 = 6.0;
-/// The least damping, as a share of the mean of the Hessian's diagonal, and the first after it.
+const DAMPINGS: u32 = 12;
+/// A step begins with the damping of the one before, divided by this.
+const EASIER: f64 = 8.0;
+/// The least damping, as a share of the mean of the Hessian's diagonal.
 const NO_DAMPING: f64 = 1e-9;
-const SOME_DAMPING: f64 = 1e-7;
+/// As many times the least that may do is added to a damping that is too little.
+const AMPLE: f64 = 4.0;
+/// A step this much longer than is trusted is cut, not reckoned anew.
+const A_LITTLE: f64 = 1.2;
 /// A pivot below this is none that a minimum has.
 const LEAST_PIVOT: f64 = 1e-10;
 /// A step this short moves nothing, radians.
@@ -100,7 +103,8 @@ impl<const N: usize> Problem<'_, N> {
         trust: f64,
         damping: &mut f64,
     ) -> Step<N> {
-        let mut normal = Normal::new(local, 0.0);
+        let flat = Normal::new(local, 0.0);
+        let mut normal = flat;
         let mut measure = 0.0;
         for i in 0..N {
             measure += normal.matrix[i][i];
@@ -110,15 +114,23 @@ impl<const N: usize> Problem<'_, N> {
             (joints[i] >= self.upper[i] && way > 0.0) || (joints[i] <= self.lower[i] && way < 0.0)
         };
         let mut held = std::array::from_fn(|i| outward(i, normal.gradient[i]));
-        *damping = (*damping / (HARDER * HARDER)).max(NO_DAMPING * measure);
-        let mut step = [0.0; N];
+        *damping = (*damping / EASIER).max(NO_DAMPING * measure);
+        let mut step = [0.0_f64; N];
         for _ in 0..DAMPINGS {
-            let factor = normal.damped(*damping).factor(&held);
+            let factor = match normal.damped(*damping).convex(&held) {
+                Ok(factor) => factor,
+                Err(lack) => {
+                    *damping += AMPLE * lack.max(NO_DAMPING * measure);
+                    continue;
+                }
+            };
             step = factor.solve(normal.gradient, &held);
-            let is_convex = factor.inverse.iter().all(|it| *it < 1.0 / LEAST_PIVOT);
-            let is_trusted = step.iter().all(|way| way.abs() <= trust);
-            if !(is_convex && is_trusted) {
-                *damping = (*damping * HARDER).max(SOME_DAMPING * measure);
+            let mut longest = 0.0_f64;
+            for way in &step {
+                longest = longest.max(way.abs());
+            }
+            if longest > A_LITTLE * trust {
+                *damping += AMPLE * (longest / trust - 1.0) * factor.stiffness(&step);
                 continue;
             }
             let mut more = false;
@@ -132,7 +144,14 @@ impl<const N: usize> Problem<'_, N> {
                 break;
             }
         }
-        let back = self.back(now, local, &step, &held);
+        let mut longest = trust;
+        for way in &step {
+            longest = longest.max(way.abs());
+        }
+        for way in &mut step {
+            *way *= trust / longest;
+        }
+        let back = self.back(&flat, now, local, &step, &held);
         let mut next = *joints;
         for i in 0..N {
             next[i] = (joints[i] + step[i] + back[i])
@@ -145,6 +164,7 @@ impl<const N: usize> Problem<'_, N> {
     /// What undoes the second order of `step`, where the Jacobian says how.
     fn back(
         &self,
+        flat: &Normal<N>,
         now: &Linearised<N>,
         local: &Local<N>,
         step: &[f64; N],
@@ -156,7 +176,7 @@ impl<const N: usize> Problem<'_, N> {
             back[i] = -0.5 * dot(&local.columns[i], &bend);
         }
         // A direction in which the error itself bends more than the Jacobian moves is left alone.
-        let flat = Normal::new(local, local.cost.sqrt() + NO_DAMPING);
+        let flat = flat.damped(local.cost.sqrt() + NO_DAMPING);
         let back = flat.factor(held).solve(back, held);
         let (mut long, mut short) = (0.0, 0.0);
         for i in 0..N {
@@ -192,14 +212,62 @@ impl<const N: usize> Normal<N> {
         }
     }
 
-    fn damped(&self, damping: f64) -> Normal<N> {
-        let mut matrix = self.matrix;
+    fn damped(mut self, damping: f64) -> Normal<N> {
         for i in 0..N {
-            matrix[i][i] += damping;
+            self.matrix[i][i] += damping;
         }
-        Normal {
-            matrix,
-            gradient: self.gradient,
+        self
+    }
+
+    /// As [`Normal::factor`] where the equations are those of a minimum; else how much more damping
+    /// they need at least, by a direction in which they bend downward.
+    #[inline(always)]
+    fn convex(&self, held: &[bool; N]) -> Result<Factor<N>, f64> {
+        let mut factor = Factor {
+            lower: self.resting(held),
+            inverse: [0.0; N],
+        };
+        for j in 0..N {
+            let pivot = factor.pivot(j);
+            // Written so that a pivot that is no number is none.
+            let is_minimal = pivot > LEAST_PIVOT;
+            if !is_minimal {
+                return Err((LEAST_PIVOT - pivot) / factor.squared_way(j));
+            }
+            factor.eliminate(j, pivot);
         }
+        Ok(factor)
+    }
+}
+
+impl<const N: usize> Factor<N> {
+    /// The squared length of the direction whose curvature is the pivot of column `j`: Lᵀ brings it to
+    /// that axis.
+    fn squared_way(&self, j: usize) -> f64 {
+        let mut way = [0.0; N];
+        let mut square = 1.0;
+        for k in (0..j).rev() {
+            way[k] = -self.lower[j][k];
+            for i in k + 1..j {
+                way[k] -= self.lower[i][k] * way[i];
+            }
+            square += way[k] * way[k];
+        }
+        square
+    }
+
+    /// How stiff the equations are along `step`, their solution: |s|² / sᵀ M⁻¹ s, by which damping
+    /// shortens it (Moré and Sorensen, "Computing a trust region step").
+    fn stiffness(&self, step: &[f64; N]) -> f64 {
+        let mut half = *step;
+        let (mut square, mut give) = (0.0, 0.0);
+        for i in 0..N {
+            for k in 0..i {
+                half[i] -= self.lower[i][k] * half[k];
+            }
+            square += step[i] * step[i];
+            give += half[i] * half[i] * self.inverse[i];
+        }
+        square / give
     }
 }
