@@ -166,6 +166,10 @@ impl Motion {
                 format!("{ahead} rad ahead, {lead} allowed"),
             );
         }
+        if self.goal.is_none() && step.driven {
+            // A plan that is followed in the very tick that brings torque: its first step is from here.
+            self.begin(Some(measured));
+        }
         let before = match self.goal {
             Some(before) if !step.rebased => before,
             _ => {

@@ -64,6 +64,8 @@ fn what_was_mended_stays_so() {
         12_391_805_224_566_539_790,
         // The runner died in the very tick in which a standing arm was put away for heat.
         4_751_438_427_955_360_814,
+        // Torque came and a plan was followed in the same tick: the observer forbade its first step.
+        6_753_763_584_968_089_691,
     ];
     for seed in seeds {
         if let Err(violation) = scenario::run(seed, &mut |_| {}) {

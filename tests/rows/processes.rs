@@ -164,6 +164,7 @@ fn hogs_on_every_core_hold_up_no_wake_up_and_a_stop_has_its_cause() {
         "did not answer",
         "another id",
         "silent",
+        "are lost",
         "replaced",
         "ran out",
     ];
