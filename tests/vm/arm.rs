@@ -96,3 +96,17 @@ pub(crate) fn wait_for<T>(what: &str, mut wanted: impl FnMut() -> Option<T>) -> 
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// Prints how a running arm's line and loop are doing; its status.
+pub(crate) fn tell_running(controller: &Controller) -> Value {
+    let status = controller.status();
+    println!(
+        "  running: bus {} µs, late {} µs, {} of {} ticks missed, errors {}",
+        status["bus"]["cycle_us"],
+        status["tick"]["lateness_us"],
+        status["tick"]["missed"],
+        status["tick"]["count"],
+        status["bus"]["errors"]
+    );
+    status
+}

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::arm::Arm;
+use crate::arm::{Arm, tell_running};
 use crate::common::{Controller, answered, output, surehand};
 
 const PORT: &str = "/dev/ttyUSB0";
@@ -89,15 +89,7 @@ fn replies_held_back_for_16_ms_are_found_refused_and_mended() {
     controller.events.wait_mode("running");
     arm.wait_moving(&controller);
     std::thread::sleep(Duration::from_secs(3));
-    let status = controller.status();
-    println!(
-        "  running: bus {} µs, late {} µs, {} of {} ticks missed, errors {}",
-        status["bus"]["cycle_us"],
-        status["tick"]["lateness_us"],
-        status["tick"]["missed"],
-        status["tick"]["count"],
-        status["bus"]["errors"]
-    );
+    let status = tell_running(&controller);
     assert_eq!(status["mode"], "running", "{}", status["cause"]);
     assert_eq!(controller.verb("shutdown"), 0);
     controller.events.wait_exit(crate::arm::PATIENCE);

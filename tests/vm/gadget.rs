@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use surehand::host::{Host, ports};
 
-use crate::arm::{Arm, PATIENCE, wait_for};
+use crate::arm::{Arm, PATIENCE, tell_running, wait_for};
 use crate::bridge::Bridge;
 use crate::common::Controller;
 
@@ -88,15 +88,7 @@ fn an_adapter_that_is_unplugged_stops_the_arm_and_plugged_in_again_moves_nothing
     let mut controller = Controller::run(&cell, &["--job", "left"]);
     controller.events.wait_mode("running");
     arm.wait_moving(&controller);
-    let status = controller.status();
-    println!(
-        "  running: bus {} µs, late {} µs, {} of {} ticks missed, errors {}",
-        status["bus"]["cycle_us"],
-        status["tick"]["lateness_us"],
-        status["tick"]["missed"],
-        status["tick"]["count"],
-        status["bus"]["errors"]
-    );
+    tell_running(&controller);
     let begin = Instant::now();
     Gadget::unplug();
     let unplugged = begin.elapsed();
