@@ -141,16 +141,27 @@ fn a_servo_that_restarts_stops_the_arm_and_is_fenced_in_again() {
 }
 
 #[test]
-fn an_unplugged_port_is_a_stop_and_replugging_moves_nothing() {
-    let stopped = stopped_by(&json!({"fault": "unplug"}), 16);
-    assert!(
-        cause(&stopped.status).contains("serial port"),
-        "{}",
-        stopped.status
-    );
-    stopped.sim.fault(&json!({"fault": "replug"}));
-    std::thread::sleep(Duration::from_millis(500));
-    assert_eq!(stopped.controller.status()["mode"], "stopped");
+fn an_unplugged_port_is_a_stop_and_replugging_moves_nothing_until_the_operator_starts_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let sim = Sim::named(16, &folder.path().join("arm"));
+    let controller = working(&sim, folder.path());
+    sim.fault(&json!({"fault": "unplug"}));
+    let status = controller.wait_status("stopped", |s| s["mode"] == "stopped");
+    assert!(cause(&status).contains("serial port"), "{status}");
+    assert_ne!(controller.verb("reset"), 0, "it is still away");
+    sim.wait_still();
+    let stands = sim.positions();
+    sim.fault(&json!({"fault": "replug"}));
+    let status = controller.wait_status("taken up", |s| cause(s).contains("is there again"));
+    assert_eq!(status["mode"], "stopped");
+    assert_eq!(status["latched"], true);
+    holds(&sim);
+    for (before, now) in stands.iter().zip(sim.positions()) {
+        assert!((before - now).abs() < 0.01, "{before} {now}");
+    }
+    assert_eq!(controller.verb("reset"), 0);
+    assert_eq!(controller.verb("start"), 0);
+    controller.wait_status("running", |s| s["mode"] == "running");
 }
 
 #[test]

@@ -11,12 +11,12 @@ use surehand::control::{
     CoreConfig, Inputs, JointCommand, Link, Measured, Step, Torque, TorqueAct,
 };
 use surehand::messages::{Cause, Mode, Request};
-use surehand::units::{JointVec, MonoTime};
+use surehand::units::{JointVec, MonoTime, Rad};
 
 use crate::admission::{admissible, end, numbers};
 use crate::health::{Demand, Health};
 use crate::law::Law;
-use crate::motion::{Broken, Motion, Move, broken};
+use crate::motion::{Broken, Held, Motion, Move, broken};
 use crate::room::{Goals, Room};
 use crate::touch::Touch;
 
@@ -81,6 +81,20 @@ impl Observer {
             ending: false,
             stopping: 0,
         }
+    }
+
+    /// The servos hold `goals` before the first tick.
+    pub(crate) fn holding(mut self, goals: &JointVec<Option<Rad>>) -> Observer {
+        let gripper = self.config.model.gripper();
+        for (joint, (motion, goal)) in self.motions.iter_mut().zip(goals).enumerate() {
+            let most = if gripper == Some(joint) {
+                f64::INFINITY
+            } else {
+                motion.lead() * FOLLOWING_SHARE
+            };
+            motion.holding(goal.map(|goal| Held { goal: goal.0, most }));
+        }
+        self
     }
 
     /// Takes in one tick; `believed` is where the core has every joint after it.
@@ -429,6 +443,9 @@ impl Observer {
                 );
             }
             self.motions.iter_mut().for_each(Motion::limp);
+            if self.torque == Torque::Off {
+                self.motions.iter_mut().for_each(|it| it.holding(None));
+            }
             self.room.forget();
             return Ok(());
         };
@@ -440,7 +457,10 @@ impl Observer {
             );
         }
         if step.torque == TorqueAct::Enable {
-            self.motions.iter_mut().for_each(Motion::limp);
+            self.motions.iter_mut().for_each(|motion| {
+                motion.limp();
+                motion.holding(None);
+            });
         }
         let driven =
             (step.mode == Mode::Running && self.plan.is_some()) || step.mode == Mode::Parking;

@@ -246,6 +246,17 @@ impl Line {
         }
     }
 
+    /// The goals that the servos hold; a successor may fail to read one.
+    #[must_use]
+    pub fn goals(&self) -> JointVec<Option<Rad>> {
+        let mut rng = Rng::new(self.now);
+        let goals = self.servos.iter().map(|servo| {
+            let read = !rng.chance(0.05);
+            servo.goal().filter(|_| read).map(Rad)
+        });
+        goals.collect()
+    }
+
     /// Torque off; from then on hands may move the joints.
     pub fn release(&mut self) {
         for servo in &mut self.servos {

@@ -112,6 +112,15 @@ pub(crate) struct Motion {
     coasting: u32,
     /// The most speed that may be left since then.
     most_left: f64,
+    /// The goal that the servo held before the first one, where the joint may be that far from it.
+    held: Option<Held>,
+}
+
+/// A goal of before, radians, and how far from it a joint still follows it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Held {
+    pub(crate) goal: f64,
+    pub(crate) most: f64,
 }
 
 impl Motion {
@@ -126,7 +135,13 @@ impl Motion {
             range: Span::of(&law),
             coasting: u32::MAX,
             most_left: 0.0,
+            held: None,
         }
+    }
+
+    /// Its servo holds a goal already.
+    pub(crate) fn holding(&mut self, held: Option<Held>) {
+        self.held = held;
     }
 
     /// The goal of the tick before.
@@ -166,17 +181,24 @@ impl Motion {
                 format!("{ahead} rad ahead, {lead} allowed"),
             );
         }
-        if self.goal.is_none() && step.driven {
+        let anew = self.goal.is_none() && step.driven;
+        if anew {
             // A plan that is followed in the very tick that brings torque: its first step is from here.
+            self.held = None;
             self.begin(Some(measured));
         }
         let before = match self.goal {
             Some(before) if !step.rebased => before,
             _ => {
-                if ahead > EXACT {
+                let held = self.held.take().filter(|_| !step.rebased);
+                let held = held.filter(|held| (held.goal - measured).abs() <= held.most);
+                let first = held.map_or(measured, |held| {
+                    held.goal.clamp(measured - lead, measured + lead)
+                });
+                if (goal - first).abs() > EXACT {
                     return broken(
-                        "the first goal is where the joint is",
-                        format!("{ahead} rad away"),
+                        "the first goal is the one that is held, or where the joint is",
+                        format!("{goal} rad and not {first}, at {measured}"),
                     );
                 }
                 self.begin(Some(goal));
@@ -194,7 +216,7 @@ impl Motion {
         }
         self.coast(step.driven, at_edge, moved, speed)?;
         self.goal = Some(goal);
-        self.pulled = at_edge;
+        self.pulled = at_edge || anew;
         if at_edge {
             self.acceleration = None;
             let change = self.law.acceleration * self.period;

@@ -255,8 +255,9 @@ impl World {
             rule: "a successor comes up",
             detail: error.to_string(),
         })?;
-        self.core = core;
-        self.observer = Observer::new(&self.config, &self.space, boot, torque);
+        let goals = self.line.goals();
+        self.core = core.holding(goals);
+        self.observer = Observer::new(&self.config, &self.space, boot, torque).holding(&goals);
         self.beat = Beat::new(self.rng.fork(), now, self.config.period);
         self.mode = Mode::Stopped;
         self.tally.takeovers += 1;

@@ -66,6 +66,8 @@ fn what_was_mended_stays_so() {
         4_751_438_427_955_360_814,
         // Torque came and a plan was followed in the same tick: the observer forbade its first step.
         6_753_763_584_968_089_691,
+        // Torque went, came and a way was gone in one tick: the observer took that for a leap.
+        14_039_480_892_405_890_205,
     ];
     for seed in seeds {
         if let Err(violation) = scenario::run(seed, &mut |_| {}) {

@@ -16,6 +16,9 @@ pub(super) struct Args {
     /// Take over from a guard that was lost.
     #[arg(long)]
     replacing: bool,
+    /// Take over from a guard whose port was unplugged and is there again.
+    #[arg(long, conflicts_with = "replacing")]
+    replugged: bool,
     /// Copies of the cell's files to read in their place.
     #[arg(long)]
     frozen: Option<PathBuf>,
@@ -37,10 +40,10 @@ pub(super) fn run(args: &Args, socket: Option<&Path>) -> Outcome {
         cell.workspace.tool_speed = Some(usual.min(most));
     }
     let socket = super::run::socket_path(socket, &cell.name)?;
-    let boot = if args.replacing {
-        Boot::Replacing
-    } else {
-        Boot::Fresh
+    let boot = match (args.replacing, args.replugged) {
+        (_, true) => Boot::Replugged,
+        (true, false) => Boot::Replacing,
+        (false, false) => Boot::Fresh,
     };
     match crate::guard::run(&cell, &socket, boot) {
         Ok(()) => Ok(Exit::Done),

@@ -76,12 +76,15 @@ pub struct Core {
     /// A signal or `Shutdown` asked the guard to end.
     ending: bool,
     counters: Counters,
+    /// The goals that servos held before the first tick.
+    held: JointVec<Option<Rad>>,
 }
 
 impl Core {
     /// A controller latched in `Stopped` for `boot`, with torque as bring-up found it.
     ///
-    /// With torque on it takes the arm over where it is measured in the first complete reading.
+    /// With torque on it takes the arm over where it is measured in the first complete reading, or
+    /// where it is [held](Core::holding).
     ///
     /// # Errors
     /// When the configuration is out of range.
@@ -114,7 +117,19 @@ impl Core {
             last_refusal: None,
             ending: false,
             counters: Counters::default(),
+            held: JointVec::default(),
         })
+    }
+
+    /// Takes over an arm whose servos hold `goals` already, where they are known: a joint that is
+    /// where its goal may put it keeps that goal, as any other would move it by what the load pulls
+    /// it off.
+    #[must_use]
+    pub fn holding(self, goals: JointVec<Option<Rad>>) -> Core {
+        Core {
+            held: goals,
+            ..self
+        }
     }
 
     /// One period: take in what was read, decide, give the goals to write.
@@ -313,11 +328,14 @@ impl Core {
 
     /// The goals of this tick; `None` while limp or while too little is known.
     fn command(&mut self, now: MonoTime) -> Option<JointCommand> {
+        if self.torque == Torque::Off || self.act == TorqueAct::Enable {
+            self.held = JointVec::default();
+        }
         let measured = self.monitor.measured()?;
         if self.limiter.is_none() && self.monitor.plausible() {
             let limits = self.config.model.limits();
             let period = self.config.period.as_secs_f64();
-            self.limiter = Some(Limiter::new(limits, period, &measured));
+            self.limiter = Some(Limiter::new(limits, period, &self.begins(&measured)));
         }
         let target = self.target(now);
         let limiter = self.limiter.as_mut()?;
@@ -342,6 +360,17 @@ impl Core {
             (Torque::On, None) if self.act == TorqueAct::Enable => Some(limiter.command()),
             (Torque::On, None) => Some(limiter.brake(&measured)),
         }
+    }
+
+    /// Where each joint's command begins: at the goal that its servo holds, while the joint follows
+    /// it, or where it is measured.
+    fn begins(&self, measured: &JointVec<Measured>) -> JointVec<Rad> {
+        let joints = measured.iter().enumerate().map(|(joint, measured)| {
+            let held = self.held.get(joint).flatten();
+            let held = held.filter(|goal| self.monitor.follows(joint, *goal, measured));
+            held.unwrap_or(measured.position)
+        });
+        joints.collect()
     }
 
     /// Where the plan wants the joints; `None` is a standstill.

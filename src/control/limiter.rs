@@ -78,16 +78,14 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    /// A limiter standing at `measured`, for ticks of `period_secs`.
+    /// A limiter standing at `positions`, for ticks of `period_secs`.
     #[must_use]
     pub fn new(
         limits: &JointVec<JointLimits>,
         period_secs: f64,
-        measured: &JointVec<Measured>,
+        positions: &JointVec<Rad>,
     ) -> Limiter {
-        let joints = limits.zip_with(measured, |limits, measured| {
-            Axis::new(limits, measured.position.0)
-        });
+        let joints = limits.zip_with(positions, |limits, position| Axis::new(limits, position.0));
         Limiter {
             period: period_secs,
             joints,

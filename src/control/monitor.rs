@@ -72,6 +72,13 @@ impl Monitor {
         }
     }
 
+    /// Whether a joint that is at `measured` may be on its way to `goal`.
+    pub(crate) fn follows(&self, joint: usize, goal: Rad, measured: &Measured) -> bool {
+        let error = (goal.0 - measured.position.0).abs();
+        let watch = self.joints.get(joint);
+        watch.is_some_and(|watch| error <= watch.following)
+    }
+
     /// Takes in this tick's readings; the first finding that must stop the arm. A heat that is
     /// `known` and being seen to is no finding.
     pub(crate) fn observe(&mut self, inputs: &Inputs<'_>, heat: Heat) -> Option<Cause> {

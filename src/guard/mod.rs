@@ -30,6 +30,8 @@ pub enum Boot {
     Fresh,
     /// In place of one that was lost: it takes over an arm that may be moving.
     Replacing,
+    /// In place of one whose port was unplugged and is there again.
+    Replugged,
 }
 
 /// Why a guard does not run.

@@ -17,7 +17,7 @@ use crate::cell::{Arm, Cell};
 use crate::control::{JointCommand, JointReading, Torque};
 use crate::messages::BusErrors;
 use crate::realtime;
-use crate::units::{JointSet, JointVec, MonoTime};
+use crate::units::{JointSet, JointVec, MonoTime, Rad};
 
 /// What a servo and an adapter take to answer, above the time of the bytes.
 const ANSWER: Duration = Duration::from_micros(500);
@@ -33,6 +33,13 @@ const TORQUE_TRIES: u32 = 4;
 const HEALTH_EVERY: usize = 3;
 /// A changed torque limit is written this often: one lost write must not pass for a restart.
 const EASE_WRITES: u8 = 3;
+
+/// What the servos did before they were brought into service.
+pub(super) struct Held {
+    pub(super) torque: Torque,
+    /// The goals of those that hold, where they could be read.
+    pub(super) goals: JointVec<Option<Rad>>,
+}
 
 /// The arm's bus in service.
 pub(super) struct ArmPort {
@@ -58,11 +65,7 @@ impl ArmPort {
     ///
     /// # Errors
     /// One line naming port or servo and remedy. No torque was switched on.
-    pub(super) fn open(
-        cell: &Cell,
-        arm: &Arm,
-        boot: Boot,
-    ) -> Result<(ArmPort, Torque), GuardError> {
+    pub(super) fn open(cell: &Cell, arm: &Arm, boot: Boot) -> Result<(ArmPort, Held), GuardError> {
         let hardware = |error: &dyn std::fmt::Display| GuardError::Hardware(error.to_string());
         let servo_settings = settings::servo_settings(cell, arm)?;
         let port =
@@ -78,9 +81,12 @@ impl ArmPort {
                 servo_settings
             }
         };
+        let servos = found.servos().iter().zip(arm.calibration.joints());
+        let goals = servos.map(|(servo, joint)| servo.goal.map(|goal| joint.angle(goal)));
+        let goals = goals.collect();
         let mut bus = match boot {
             Boot::Fresh => found.ready(&servo_settings),
-            Boot::Replacing => {
+            Boot::Replacing | Boot::Replugged => {
                 for problem in found.problems() {
                     tracing::error!("taking over an arm with a problem: {problem}");
                 }
@@ -111,7 +117,7 @@ impl ArmPort {
             question_ns: question(cell, if seconds > 0 { 2 } else { 1 }),
             period_ns,
         };
-        Ok((port, torque))
+        Ok((port, Held { torque, goals }))
     }
 
     /// Reads all joints; waits at most its share of the period from `now`.

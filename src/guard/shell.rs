@@ -82,7 +82,7 @@ impl Shell {
         let pumping = (cell.relay.as_ref())
             .map(|relay| Pumping::start(relay, priority, settings::period(cell), boot))
             .transpose()?;
-        let (port, torque) = ArmPort::open(cell, &arm, boot)?;
+        let (port, held) = ArmPort::open(cell, &arm, boot)?;
         let contacts = SafetyContacts::open(cell, port.device(), boot)?;
         let grants = realtime::request(&realtime::Wanted {
             priority,
@@ -102,10 +102,12 @@ impl Shell {
         let cause = match boot {
             Boot::Fresh => Cause::Boot,
             Boot::Replacing => Cause::GuardReplaced,
+            Boot::Replugged => Cause::Replugged,
         };
         let config = settings::core_config(cell, &arm, grants.fifo.is_ok());
-        let vigil = Vigil::new(torque == Torque::On, realtime::now());
-        let core = Core::new(config, cause, torque).map_err(|e| configuration(&e))?;
+        let vigil = Vigil::new(held.torque == Torque::On, realtime::now());
+        let core = Core::new(config, cause, held.torque).map_err(|e| configuration(&e))?;
+        let core = core.holding(held.goals);
         let joints = arm.model.len();
         let measured = Measurements {
             last: JointVec::repeat(JointReading::default(), joints),

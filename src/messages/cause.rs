@@ -47,6 +47,8 @@ pub enum Cause {
     Boot,
     /// A guard was lost and this one took over.
     GuardReplaced,
+    /// The arm's port was unplugged and is there again; this guard took over.
+    Replugged,
     /// The runner's connection closed.
     RunnerDied,
     /// The runner's lease ran out.
@@ -252,6 +254,7 @@ impl Cause {
         match *self {
             Cause::Boot => "the guard has just started".into(),
             Cause::GuardReplaced => "the guard was lost and has been replaced".into(),
+            Cause::Replugged => "the serial port failed and is there again".into(),
             Cause::RunnerDied => "the runner died (its connection closed)".into(),
             Cause::RunnerSilent { silent_ms } => {
                 format!("the runner was silent for {silent_ms} ms")
@@ -417,7 +420,12 @@ impl Cause {
             Cause::TorqueNotTaken => {
                 "check the arm's power and cables, then `surehand reset` and `surehand enable`"
             }
-            Cause::PortLost => "check the USB cable and the arm's power, then start again",
+            Cause::PortLost => {
+                "check the USB cable and the arm's power: the port is taken up again as soon as it is there"
+            }
+            Cause::Replugged => {
+                "see that the cable sits well and what the arm holds, then `surehand reset` and start again"
+            }
             Cause::FollowingError { .. } => {
                 "see what blocks the joint, clear it, then `surehand reset`"
             }

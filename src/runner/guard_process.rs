@@ -23,6 +23,8 @@ pub enum Boot {
     Fresh,
     /// In place of one that was lost: it takes over an arm that may be moving.
     Replacing,
+    /// In place of one whose port was unplugged and is there again.
+    Replugged,
 }
 
 /// What a guard is started with.
@@ -76,8 +78,13 @@ impl GuardProcess {
         if let Some(most) = spec.tool_speed {
             command.arg("--tool-speed").arg(most.to_string());
         }
-        if boot == Boot::Replacing {
-            command.arg("--replacing");
+        let takes_over = match boot {
+            Boot::Fresh => None,
+            Boot::Replacing => Some("--replacing"),
+            Boot::Replugged => Some("--replugged"),
+        };
+        if let Some(flag) = takes_over {
+            command.arg(flag);
             if let Some(frozen) = &spec.frozen {
                 command.arg("--frozen").arg(frozen);
             }
@@ -128,15 +135,15 @@ impl GuardProcess {
             && matches!(self.child.try_wait(), Ok(Some(status)) if status.success())
     }
 
-    /// Kills what is left of this guard and starts another in its place.
+    /// Kills what is left of this guard and starts another in its place, which comes up by `boot`.
     ///
     /// # Errors
     /// When the new process can't be made.
-    pub fn replace(&mut self) -> Result<(), GuardError> {
+    pub fn replace(&mut self, boot: Boot) -> Result<(), GuardError> {
         // Already dead is what we want.
         let _ = self.child.kill();
         self.child.wait()?;
-        *self = GuardProcess::start(&self.spec, Boot::Replacing)?;
+        *self = GuardProcess::start(&self.spec, boot)?;
         Ok(())
     }
 

@@ -20,6 +20,7 @@ pub mod moves;
 pub mod planner;
 mod policy_arm;
 pub mod remote;
+mod replug;
 mod service;
 mod setup;
 mod sight;
@@ -44,6 +45,7 @@ use ledger::Ledger;
 use link::{GuardLink, GuardState};
 use monitors::Monitors;
 use planner::{Parts, Planner, SentPlan, Watching};
+use replug::Replug;
 use watch::Watch;
 use watched::WatchedArms;
 
@@ -113,6 +115,7 @@ pub struct Summary {
 pub struct Runner {
     /// In the order of the cell's arms, as the logs.
     guards: Vec<GuardProcess>,
+    ports: Vec<Replug>,
     link: SharedLink,
     planner: Planner,
     plan: job::Plan,
@@ -181,8 +184,11 @@ impl Runner {
             guards.iter_mut().for_each(GuardProcess::end_idle);
         }
         let ((link, planner, plan, report, runtime), watch) = started?;
+        let ports = setup.arms.iter();
+        let ports = ports.map(|arm| Replug::new(arm.cell.bus.port.clone()));
         let runner = Runner {
             guards,
+            ports: ports.collect(),
             ledgers: books.arms.clone(),
             link,
             planner,
@@ -343,6 +349,7 @@ impl Runner {
             let planner = &self.planner;
             let mut arm = WatchedArms {
                 guards: &mut self.guards,
+                ports: &mut self.ports,
                 ledgers: &self.ledgers,
                 link: &self.link,
                 report: &mut self.report,

@@ -23,7 +23,7 @@ use surehand::bus::{
     BringUpError, Bus, Found, GoalError, HeldGoal, Port, PortError, RawReading, ServoSettings,
     TorqueError, TorqueFault, Trouble, monotonic_now,
 };
-use surehand::control::{JointCommand, JointReading, Limiter, Measured, ReadFault};
+use surehand::control::{JointCommand, JointReading, Limiter, ReadFault};
 use surehand::units::{JointVec, MonoTime, Rad, RadPerSec, RadPerSec2, RadPerSec3};
 use surehand_sim::faults::Fault;
 
@@ -82,13 +82,9 @@ fn standing_at(pose: [f64; 6]) -> JointCommand {
         acceleration: RadPerSec2(5.0),
         jerk: RadPerSec3(250.0),
     });
-    let measured = pose.map(|position| Measured {
-        position: Rad(position),
-        velocity: RadPerSec(0.0),
-    });
     let limits = JointVec::from_slice(&limits).unwrap();
-    let measured = JointVec::from_slice(&measured).unwrap();
-    Limiter::new(&limits, 0.005, &measured).command()
+    let pose = JointVec::from_slice(&pose.map(Rad)).unwrap();
+    Limiter::new(&limits, 0.005, &pose).command()
 }
 
 /// First registers of the writes among `frames`.

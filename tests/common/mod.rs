@@ -114,6 +114,12 @@ impl Sim {
         Sim::with_options(seed, servos, &["--fresh"])
     }
 
+    /// With a port whose name stays, `at`, as udev's names do.
+    pub fn named(seed: u64, at: &Path) -> Sim {
+        let at = at.to_str().expect("a path is text");
+        Sim::with_options(seed, Servos::Feetech, &["--pty", at])
+    }
+
     /// The scene in this file of `sim/scenes`, with the servos that it has: all Dynamixel's.
     pub fn scene(seed: u64, scene: &str) -> Sim {
         let scene = root().join("sim/scenes").join(scene);

@@ -35,7 +35,7 @@ fn goals(
     };
     let begin = phase * COUNT;
     let limits = JointVec::repeat(limits, 1);
-    let mut limiter = Limiter::new(&limits, 0.005, &at(begin + plan(0.0), 0.0));
+    let mut limiter = Limiter::new(&limits, 0.005, &JointVec::repeat(Rad(begin + plan(0.0)), 1));
     let mut goals = Vec::new();
     for tick in 1..braking + 20 {
         if missed == Some(tick) {

@@ -258,7 +258,7 @@ fn line() -> Vec<Row> {
                 20.0,
             )
             .then(After::PortLost)
-            .tested(&["faults.rs::an_unplugged_port_is_a_stop_and_replugging_moves_nothing"]),
+            .tested(&["faults.rs::an_unplugged_port_is_a_stop_and_replugging_moves_nothing_until_the_operator_starts_again"]),
         row(32, "partial write, EAGAIN", "resynchronised, or fault 20")
             .tested(&["line.rs::a_line_that_takes_no_bytes_is_a_stop_and_comes_back_in_step"]),
         row(33, "a second program opens the port", "refused")

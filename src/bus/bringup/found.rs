@@ -5,6 +5,7 @@
 use crate::arm::Family;
 use crate::bus::dynamixel::Model;
 use crate::bus::service::{Health, RawReading, Reading};
+use crate::units::Counts;
 
 /// One servo as it was found.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +20,8 @@ pub struct FoundServo {
     pub health: Option<Health>,
     /// Whether its torque is on, when it could be read.
     pub torque_on: Option<bool>,
+    /// The goal that it holds, when it holds and could be read.
+    pub goal: Option<Counts>,
 }
 
 impl FoundServo {

@@ -18,6 +18,7 @@ use crate::bus::service::{Health, RawReading, Reading};
 use crate::bus::timeouts::MAX_RETURN_DELAY;
 use crate::bus::transaction::{Answer, Bytes};
 use crate::control::ReadFault;
+use crate::units::Counts;
 
 /// Everything one servo has said.
 pub(super) struct Look {
@@ -47,15 +48,20 @@ impl Look {
                 eeprom(dynamixel::FIRMWARE).map(|version| (version, 0)),
             ),
         };
+        let control = |register| {
+            self.control
+                .and_then(|bytes| map.control.get(bytes.as_slice(), register))
+        };
+        let torque_on = control(map.torque_enable).map(|value| value != 0);
         FoundServo {
             model,
             firmware,
             reading: self.reading(),
             health: self.health,
-            torque_on: self
-                .control
-                .and_then(|bytes| map.control.get(bytes.as_slice(), map.torque_enable))
-                .map(|value| value != 0),
+            torque_on,
+            goal: control(map.goal_position.register())
+                .filter(|_| torque_on == Some(true))
+                .map(Counts),
         }
     }
 

@@ -32,7 +32,7 @@ fn at(position: f64, velocity: f64) -> JointVec<Measured> {
 }
 
 fn limiter_at(position: f64) -> Limiter {
-    Limiter::new(&JointVec::repeat(limits(), 1), PERIOD, &at(position, 0.0))
+    Limiter::new(&JointVec::repeat(limits(), 1), PERIOD, &joints([position]))
 }
 
 fn position(limiter: &Limiter) -> f64 {
@@ -293,7 +293,7 @@ fn a_million_targets_break_no_limit_of_any_joint() {
         let period = numbers.between(0.001, 0.02);
         let (lower, upper) = (limits.lower.0, limits.upper.0);
         let start = numbers.between(lower, upper);
-        let mut limiter = Limiter::new(&JointVec::repeat(limits, 1), period, &at(start, 0.0));
+        let mut limiter = Limiter::new(&JointVec::repeat(limits, 1), period, &joints([start]));
         let (mut joint, mut target, mut drift) = (start, start, 0.0);
         let (mut before, mut speed_before, mut step_before) = (start, 0.0, 0.0);
         let mut pace = 1.0;

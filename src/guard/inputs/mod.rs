@@ -93,7 +93,7 @@ impl SafetyContacts {
                         section.name
                     )));
                 }
-                (Err(error), Boot::Replacing) => {
+                (Err(error), Boot::Replacing | Boot::Replugged) => {
                     tracing::error!("input {} is broken: {error}", section.name);
                     (Box::new(Lost) as Box<dyn Channel>, None)
                 }

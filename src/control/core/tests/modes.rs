@@ -42,6 +42,30 @@ fn a_replaced_guard_takes_a_live_arm_over_where_it_is() {
 }
 
 #[test]
+fn a_replaced_guard_keeps_the_goals_that_the_arm_follows_and_the_grip() {
+    let mut rig = Rig::booted(Cause::GuardReplaced, Torque::On, |_| {});
+    let at = rig.positions.map(Rad);
+    let mut goals = at.map(Some);
+    // Pulled off by its load, unknown, out of any reach, and a gripper that grips.
+    goals.as_mut_slice()[1] = Some(Rad(-0.38));
+    goals.as_mut_slice()[2] = None;
+    goals.as_mut_slice()[3] = Some(Rad(-1.0));
+    goals.as_mut_slice()[5] = Some(Rad(0.0));
+    rig.core = rig.core.clone().holding(goals);
+    let held = rig.tick().command.unwrap().positions();
+    let expected = [
+        at.get(0),
+        Some(Rad(-0.38)),
+        at.get(2),
+        at.get(3),
+        at.get(4),
+        Some(Rad(0.0)),
+    ];
+    assert_eq!(held.iter().copied().map(Some).collect::<Vec<_>>(), expected);
+    assert_eq!(rig.run(200).command.unwrap().positions(), held);
+}
+
+#[test]
 fn nothing_is_commanded_before_every_joint_was_read() {
     let mut rig = Rig::booted(Cause::GuardReplaced, Torque::On, |_| {});
     for _ in 0..10 {

@@ -23,13 +23,9 @@ impl Arm {
             jerk: RadPerSec3(jerk),
             ..limits
         });
-        let standing = joints(pose).map(|position| Measured {
-            position,
-            velocity: RadPerSec(0.0),
-        });
         Arm {
             clearance: Clearance::new(&model, space),
-            limiter: Limiter::new(&limits, PERIOD, &standing),
+            limiter: Limiter::new(&limits, PERIOD, &joints(pose)),
             model,
         }
     }
