@@ -3,6 +3,8 @@
 //! Sees what goes into the core and what comes out, and keeps its own books of modes, plans,
 //! leases and torque. Never asks the code under test whether it was right.
 
+mod goals;
+mod lease;
 mod parking;
 mod torque;
 
@@ -11,13 +13,13 @@ use surehand::control::{
     CoreConfig, Inputs, JointCommand, Link, Measured, Step, Torque, TorqueAct,
 };
 use surehand::messages::{Cause, Mode, Request};
-use surehand::units::{JointVec, MonoTime, Rad};
+use surehand::units::{JointVec, MonoTime};
 
 use crate::admission::{admissible, end, numbers};
 use crate::health::{Demand, Health};
 use crate::law::Law;
-use crate::motion::{Broken, Held, Motion, Move, broken};
-use crate::room::{Goals, Room};
+use crate::motion::{Broken, Motion, broken};
+use crate::room::Room;
 use crate::touch::Touch;
 
 /// The share of its stopping distance that a joint may be from its goal for long.
@@ -83,20 +85,6 @@ impl Observer {
         }
     }
 
-    /// The servos hold `goals` before the first tick.
-    pub(crate) fn holding(mut self, goals: &JointVec<Option<Rad>>) -> Observer {
-        let gripper = self.config.model.gripper();
-        for (joint, (motion, goal)) in self.motions.iter_mut().zip(goals).enumerate() {
-            let most = if gripper == Some(joint) {
-                f64::INFINITY
-            } else {
-                motion.lead() * FOLLOWING_SHARE
-            };
-            motion.holding(goal.map(|goal| Held { goal: goal.0, most }));
-        }
-        self
-    }
-
     /// Takes in one tick; `believed` is where the core has every joint after it.
     ///
     /// # Errors
@@ -129,39 +117,6 @@ impl Observer {
 
     fn torque_came_on(&self, step: &Step<JointCommand>) -> bool {
         step.torque == TorqueAct::Enable
-    }
-
-    fn hear(&mut self, inputs: &Inputs<'_>) {
-        let came = !matches!(self.link, Link::Up { .. }) && matches!(inputs.link, Link::Up { .. });
-        if came {
-            self.seen = 0;
-        }
-        let missed = self.config.period.as_nanos() as u64 * u64::from(inputs.missed);
-        self.held_up = match inputs.link {
-            link if link == self.link => self.held_up + missed,
-            // Only what was missed since it spoke.
-            Link::Up { heard_at } => missed.min(inputs.now.0.saturating_sub(heard_at.0)),
-            Link::Absent | Link::Closed => 0,
-        };
-        self.link = inputs.link;
-    }
-
-    /// How long the runner is silent in the loop's own time, nanoseconds; `None` when it is gone.
-    fn silence(&self, now: MonoTime) -> Option<u64> {
-        match self.link {
-            Link::Up { heard_at } => Some(
-                now.0
-                    .saturating_sub(heard_at.0)
-                    .saturating_sub(self.held_up),
-            ),
-            Link::Absent | Link::Closed => None,
-        }
-    }
-
-    /// Whether the runner's lease still runs.
-    fn leased(&self, now: MonoTime) -> bool {
-        self.silence(now)
-            .is_some_and(|silence| u128::from(silence) <= self.config.lease.as_nanos())
     }
 
     /// Nothing is granted that must be refused, and a stop is never refused.
@@ -404,109 +359,5 @@ impl Observer {
             }
             Some(_) | None => Ok(()),
         }
-    }
-
-    /// The arm runs only while the runner's lease does, and never loses it early.
-    fn lease(&self, inputs: &Inputs<'_>, step: &Step<JointCommand>) -> Result<(), Broken> {
-        if step.mode == Mode::Running && !self.leased(inputs.now) {
-            return broken(
-                "a runner that is dead or silent beyond its lease stops the arm",
-                format!(
-                    "{:?} at {:?}, held up for {} ns, the lease is {:?}",
-                    inputs.link, inputs.now, self.held_up, self.config.lease
-                ),
-            );
-        }
-        let blamed = matches!(step.cause, Some(Cause::RunnerSilent { .. })) && self.cause.is_none();
-        if blamed && self.leased(inputs.now) {
-            return broken(
-                "a lease that runs stops nothing",
-                format!(
-                    "{:?} at {:?}, held up for {} ns, the lease is {:?}",
-                    inputs.link, inputs.now, self.held_up, self.config.lease
-                ),
-            );
-        }
-        Ok(())
-    }
-
-    fn goals(
-        &mut self,
-        step: &Step<JointCommand>,
-        believed: Option<&JointVec<Measured>>,
-    ) -> Result<(), Broken> {
-        let (Some(command), Some(believed)) = (&step.command, believed) else {
-            if self.torque == Torque::On && self.motions.iter().any(|m| m.goal().is_some()) {
-                return broken(
-                    "an arm that holds is given its goals every tick",
-                    format!("none in {}", step.mode),
-                );
-            }
-            self.motions.iter_mut().for_each(Motion::limp);
-            if self.torque == Torque::Off {
-                self.motions.iter_mut().for_each(|it| it.holding(None));
-            }
-            self.room.forget();
-            return Ok(());
-        };
-        let goals = command.positions();
-        if goals.len() != self.motions.len() {
-            return broken(
-                "there is a goal for every joint",
-                format!("{} goals", goals.len()),
-            );
-        }
-        if step.torque == TorqueAct::Enable {
-            self.motions.iter_mut().for_each(|motion| {
-                motion.limp();
-                motion.holding(None);
-            });
-        }
-        let driven =
-            (step.mode == Mode::Running && self.plan.is_some()) || step.mode == Mode::Parking;
-        let joints = self.motions.iter_mut().zip(&goals).zip(believed);
-        for (joint, ((motion, goal), measured)) in joints.enumerate() {
-            let tick = Move {
-                goal: goal.0,
-                measured: measured.position.0,
-                rebased: self.health.rebased(joint),
-                // The push is taken off what blocked a joint.
-                driven: driven || (step.mode == Mode::Stopping && step.eased.contains(joint)),
-            };
-            motion.step(&tick).map_err(|found| Broken {
-                detail: format!("joint {joint}: {}", found.detail),
-                ..found
-            })?;
-        }
-        let gripper = self.config.model.gripper();
-        let mut motions = self.motions.iter().enumerate();
-        self.room.step(&Goals {
-            model: &self.config.model,
-            goals: &goals,
-            pulled: motions.any(|(joint, motion)| gripper != Some(joint) && motion.pulled()),
-        })
-    }
-
-    /// A stop ends.
-    fn stops(&mut self, step: &Step<JointCommand>) -> Result<(), Broken> {
-        if step.mode != Mode::Stopping {
-            self.stopping = 0;
-            return Ok(());
-        }
-        self.stopping += 1;
-        let limits = self.config.model.limits().iter();
-        let longest = limits.map(|limits| Law::of(limits).stopping_secs());
-        let brake = longest.fold(0.0, f64::max);
-        // Taking the push off a blocked joint is one more move.
-        let moves = if step.eased.is_empty() { 1.0 } else { 3.0 };
-        let secs = moves * brake + self.config.monitors.settle.as_secs_f64();
-        let patience = secs / self.config.period.as_secs_f64() + 5.0;
-        if f64::from(self.stopping) > patience {
-            return broken(
-                "a stop ends",
-                format!("{} ticks, {patience} allowed", self.stopping),
-            );
-        }
-        Ok(())
     }
 }
