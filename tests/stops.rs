@@ -135,7 +135,7 @@ fn signals_and_estop_stop_the_arm_with_torque_on() {
         let since = now_ns() - 400_000_000;
         let told = now_ns();
         assert!(send_signal(controller.runner_pid, signal));
-        let exit = controller.events.wait_exit(Duration::from_secs(10));
+        let exit = controller.events.wait_exit(Duration::from_secs(30));
         assert_eq!(exit.code(), Some(1), "stopped by the operator");
         assert!(first_slower_ms(&then_standing(sim.goals(since)), told) < 150.0);
         assert!(
@@ -173,7 +173,7 @@ fn shutdown_ends_a_running_controller_and_nothing_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut controller = moving(&sim, folder.path(), 2);
     assert_eq!(controller.verb("shutdown"), 0);
-    let exit = controller.events.wait_exit(Duration::from_secs(10));
+    let exit = controller.events.wait_exit(Duration::from_secs(30));
     assert_eq!(exit.code(), Some(1), "an operator ended it");
     let replaced = |event: &Value| event["event"] == "guard_replaced";
     assert!(!controller.events.seen.iter().any(replaced));

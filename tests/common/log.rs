@@ -22,7 +22,7 @@ pub fn lines_of(folder: &Path) -> Vec<Value> {
 
 /// Waits until a line fulfils `wanted`; gives it.
 pub fn wait(runs: &Path, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let all = lines(runs);
         if let Some(found) = all.iter().find(|line| wanted(line)) {

@@ -377,7 +377,7 @@ impl Controller {
 
     /// Waits until the status fulfils `wanted`.
     pub fn wait_status(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             let status = status(&self.socket);
             if let Some(status) = &status

@@ -78,7 +78,7 @@ fn a_second_ctrl_c_does_not_shorten_the_stop() {
         assert!(send_signal(controller.runner_pid, Signal::INT));
         std::thread::sleep(Duration::from_millis(7));
     }
-    let exit = controller.events.wait_exit(Duration::from_secs(10));
+    let exit = controller.events.wait_exit(Duration::from_secs(30));
     assert_eq!(exit.code(), Some(1));
     let goals = sim.goals(since);
     assert_no_jump(&goals);

@@ -245,7 +245,7 @@ impl Strike {
 
     fn afterwards(&self, sim: &Sim, controller: &mut Controller) {
         if self.after == After::Ended {
-            let exit = controller.events.wait_exit(Duration::from_secs(10));
+            let exit = controller.events.wait_exit(Duration::from_secs(30));
             assert_eq!(exit.code(), Some(1), "{}", self.name);
             return holds(sim);
         }
