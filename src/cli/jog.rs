@@ -6,6 +6,7 @@
 //! lost, stop the arm.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -18,6 +19,7 @@ use crate::messages::{RunnerReport, name};
 use crate::realtime;
 use crate::runner::RunError;
 use crate::runner::guard_process::{Boot, GuardProcess, GuardSpec};
+use crate::runner::ledger::Ledger;
 use crate::runner::link::GuardLink;
 
 mod axes;
@@ -55,7 +57,11 @@ pub(super) fn run(args: &Args, socket: Option<&Path>, json: bool) -> Outcome {
         ..RunnerReport::default()
     };
     let mut screen = Screen::enter(json)?;
-    let (link, mut own) = reach(&cell, &socket, &report)?;
+    let ledger = Arc::new(Ledger::by_hand(&cell, &arm, "jog")?);
+    let reached = reach(&cell, &socket, &report, &ledger);
+    let (link, mut own) =
+        reached.inspect_err(|failure| ledger.end("refused", Some(&failure.line)))?;
+    ledger.ready(link.guard_pid);
     // Refused is fine: a machine that lets go too early is a stop.
     let _ = realtime::set_fifo(PRIORITY);
     screen.tell(
@@ -74,6 +80,10 @@ pub(super) fn run(args: &Args, socket: Option<&Path>, json: bool) -> Outcome {
     let mut hand = Hand::new(&cell, Axes::of(arm.model), operator, &link, screen);
     let outcome = hand.until_the_end(&told);
     hand.end(own.as_mut());
+    match &outcome {
+        Ok(_) => ledger.end("told to end", None),
+        Err(failure) => ledger.end("failed", Some(&failure.line)),
+    }
     outcome
 }
 
@@ -83,8 +93,9 @@ fn reach(
     cell: &Cell,
     socket: &Path,
     report: &RunnerReport,
+    ledger: &Arc<Ledger>,
 ) -> Result<(GuardLink, Option<GuardProcess>), Failure> {
-    match GuardLink::connect(socket, report.clone(), None) {
+    match GuardLink::connect(socket, report.clone(), Some(Arc::clone(ledger))) {
         Ok(link) => return Ok((link, None)),
         Err(error) if error.kind() == std::io::ErrorKind::Other => {
             return Err(Failure::configuration(format!(
@@ -104,7 +115,7 @@ fn reach(
     };
     let mut guard = GuardProcess::start(&spec, Boot::Fresh).map_err(RunError::from)?;
     let link = guard
-        .connect(report, None, BRING_UP)
+        .connect(report, Some(ledger), BRING_UP)
         .map_err(RunError::from)?;
     Ok((link, Some(guard)))
 }

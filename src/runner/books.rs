@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::job::{End, Event, Why};
 use super::ledger::Ledger;
-use super::service::Service;
 use super::setup::{ArmSetup, RunError, Setup};
 use super::{Approval, Options, Summary};
 use crate::approval::{Drift, Identity, IdentityError, Lock};
+use crate::cell::{Arm, Cell};
 use crate::messages::Names;
 use crate::record::audit::{Audit, Labels};
 use crate::record::{folder, users};
@@ -46,11 +46,7 @@ impl Books {
         let audit = Arc::new(audit);
         let audits = [vec![Arc::clone(&audit)], beside].concat();
         let arms = setup.arms.iter().zip(audits);
-        let arms = arms.map(|(arm, audit)| {
-            let service = Service::open(arm)
-                .map_err(|error| RunError::Hardware(format!("no thread for the book: {error}")))?;
-            Ok(Arc::new(Ledger { audit, service }))
-        });
+        let arms = arms.map(|(arm, audit)| Ok(Arc::new(Ledger::open(audit, arm)?)));
         let books = Books {
             arms: arms.collect::<Result<_, RunError>>()?,
             audit,
@@ -216,22 +212,44 @@ fn identity(setup: &Setup) -> Result<Identity, IdentityError> {
 }
 
 fn labels(setup: &Setup, arm: &ArmSetup) -> Labels {
-    let cell = &setup.cell;
+    Labels {
+        backend: setup.job.server().unwrap_or_default().to_owned(),
+        ..names_of(&setup.cell, arm)
+    }
+}
+
+/// What things of `arm` in `cell` are called.
+fn names_of(cell: &Cell, arm: &ArmSetup) -> Labels {
     Labels {
         arm: arm.name.clone(),
         joints: arm.arm.model.names().to_vec(),
         cameras: cell.cameras.iter().map(|it| it.name.clone()).collect(),
         inputs: arm.cell.inputs.iter().map(|it| it.name.clone()).collect(),
-        backend: setup.job.server().unwrap_or_default().to_owned(),
+        ..Labels::default()
     }
 }
 
+/// Begins the log and the service book of an arm that is led by hand, as `job` says.
+///
+/// # Errors
+/// When the log can't be written, or a file of the cell not be read.
+pub(super) fn by_hand(cell: &Cell, arm: &Arm, job: &str) -> Result<Ledger, RunError> {
+    let configuration = |error: &dyn std::fmt::Display| RunError::Configuration(error.to_string());
+    let identity = Identity::of(cell, []).map_err(|error| configuration(&error))?;
+    let port = cell.bus.port.display().to_string();
+    let start = Value::from(beginning(cell, job, &port, &identity));
+    let only = ArmSetup {
+        name: String::new(),
+        cell: cell.clone(),
+        arm: arm.clone(),
+    };
+    let labels = names_of(cell, &only);
+    let audit = Audit::begin(&folder::beside(&cell.file), job, labels, &start)
+        .map_err(|error| configuration(&error))?;
+    Ledger::open(Arc::new(audit), &only)
+}
+
 fn start(setup: &Setup, options: &Options, identity: &Identity, lock: Option<&Lock>) -> Value {
-    let cell = &setup.cell;
-    let files = identity.files.iter();
-    let files: serde_json::Map<String, Value> = files
-        .map(|(key, print)| (key.clone(), print.sha256.clone().into()))
-        .collect();
     let ports: Vec<String> = match &options.port {
         Some(port) => vec![port.display().to_string()],
         None => setup
@@ -241,21 +259,43 @@ fn start(setup: &Setup, options: &Options, identity: &Identity, lock: Option<&Lo
             .collect(),
     };
     let ports = ports.join(", ");
-    json!({
-        "surehand": env!("CARGO_PKG_VERSION"),
-        "cell": cell.name,
-        "file": std::path::absolute(&cell.file).unwrap_or_else(|_| cell.file.clone()),
-        "job": setup.job.name,
-        "noise_seed": setup.job.noise_seed,
-        "port": ports,
-        "user": users::own(),
-        "uid": rustix::process::geteuid().as_raw(),
-        "session": crate::messages::channel::own_name().as_str(),
-        "pid": std::process::id(),
-        "boot": boot(),
-        "sha256": {"cell": identity.cell_sha256(), "files": files},
-        "approved": lock.map(|lock| json!({"by": lock.approved_by, "at": lock.approved_at})),
-    })
+    let mut start = beginning(&setup.cell, &setup.job.name, &ports, identity);
+    let approved = lock.map(|lock| json!({"by": lock.approved_by, "at": lock.approved_at}));
+    start.insert("approved".into(), approved.into());
+    start.insert("noise_seed".into(), setup.job.noise_seed.into());
+    start.into()
+}
+
+/// Who begins `job` in `cell`, and with what.
+fn beginning(cell: &Cell, job: &str, ports: &str, identity: &Identity) -> Map<String, Value> {
+    let files = identity.files.iter();
+    let files: Map<String, Value> = files
+        .map(|(key, print)| (key.clone(), print.sha256.clone().into()))
+        .collect();
+    let file = std::path::absolute(&cell.file).unwrap_or_else(|_| cell.file.clone());
+    let members = [
+        ("surehand", json!(env!("CARGO_PKG_VERSION"))),
+        ("cell", json!(cell.name)),
+        ("file", json!(file)),
+        ("job", json!(job)),
+        ("port", json!(ports)),
+        ("user", json!(users::own())),
+        ("uid", json!(rustix::process::geteuid().as_raw())),
+        (
+            "session",
+            json!(crate::messages::channel::own_name().as_str()),
+        ),
+        ("pid", json!(std::process::id())),
+        ("boot", json!(boot())),
+        (
+            "sha256",
+            json!({"cell": identity.cell_sha256(), "files": files}),
+        ),
+    ];
+    members
+        .map(|(key, value)| (key.to_owned(), value))
+        .into_iter()
+        .collect()
 }
 
 /// Which boot of the machine the monotonic clock counts from.

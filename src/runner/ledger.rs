@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
+use super::books;
 use super::service::Service;
+use super::setup::{ArmSetup, RunError};
+use crate::cell::{Arm, Cell};
 use crate::messages::{FromGuard, RunnerReport};
 use crate::record::audit::Audit;
 
@@ -14,6 +19,36 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Begins that of an arm which a person leads by hand, in a run of its own called `job`.
+    ///
+    /// # Errors
+    /// When it can't be recorded: the arm must not be moved.
+    pub fn by_hand(cell: &Cell, arm: &Arm, job: &str) -> Result<Ledger, RunError> {
+        books::by_hand(cell, arm, job)
+    }
+
+    /// The arm's book beside the log `audit`.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn open(audit: Arc<Audit>, arm: &ArmSetup) -> Result<Ledger, RunError> {
+        let service = Service::open(arm)
+            .map_err(|error| RunError::Hardware(format!("no thread for the book: {error}")))?;
+        Ok(Ledger { audit, service })
+    }
+
+    /// The arm is ready to be led: this run is the one that `surehand log` shows.
+    pub fn ready(&self, guard_pid: u32) {
+        self.audit.make_latest();
+        self.audit.add("ready", &json!({"guard_pid": guard_pid}));
+    }
+
+    /// The last line: how it ended, and why.
+    pub fn end(&self, how: &str, why: Option<&str>) {
+        self.audit.add("end", &json!({"how": how, "why": why}));
+        self.audit.close();
+    }
+
     /// `report` with what is due at this arm.
     pub(super) fn report(&self, report: &RunnerReport) -> RunnerReport {
         RunnerReport {

@@ -46,6 +46,10 @@ impl Bench {
         }
     }
 
+    fn folder(&self) -> &Path {
+        self.cell.parent().unwrap()
+    }
+
     fn args(&self) -> Vec<String> {
         let text = |path: &Path| path.to_str().unwrap().to_owned();
         let (cell, socket) = (text(&self.cell), text(&self.socket));
@@ -110,6 +114,24 @@ fn a_joint_moves_while_its_key_is_held_and_stands_when_it_is_let_go() {
     terminal.see("shoulder_pan stands");
     terminal.ctrl_c();
     assert_eq!(terminal.end().code(), Some(0), "{}", terminal.shown());
+
+    // It is written down as any run is, and counts as motion.
+    let lines = common::log::lines(&bench.folder().join("runs"));
+    common::log::assert_in_order(&lines);
+    let (first, last) = (&lines[0], lines.last().unwrap());
+    assert_eq!(
+        (&first["event"], &first["job"]),
+        (&json!("start"), &json!("jog"))
+    );
+    assert_eq!(
+        (&last["event"], &last["how"]),
+        (&json!("end"), &json!("told to end"))
+    );
+    let modes = lines.iter().filter(|line| line["event"] == "mode");
+    assert!(
+        modes.filter(|line| line["mode"] == "running").count() >= 2,
+        "{lines:#?}"
+    );
 }
 
 #[test]
