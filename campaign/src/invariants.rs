@@ -146,7 +146,7 @@ impl Observer {
                 }
                 Request::Reset | Request::Enable if granted => {
                     // An enable with torque on asks for nothing.
-                    let nothing = *request == Request::Enable && self.mode == Mode::Holding;
+                    let nothing = *request == Request::Enable && !self.torque_came_on(step);
                     if let Some((joint, why)) = self.health.forbids(&self.config)
                         && !nothing
                     {

@@ -182,11 +182,6 @@ impl Motion {
             );
         }
         let anew = self.goal.is_none() && step.driven;
-        if anew {
-            // A plan that is followed in the very tick that brings torque: its first step is from here.
-            self.held = None;
-            self.begin(Some(measured));
-        }
         let before = match self.goal {
             Some(before) if !step.rebased => before,
             _ => {
@@ -195,14 +190,19 @@ impl Motion {
                 let first = held.map_or(measured, |held| {
                     held.goal.clamp(measured - lead, measured + lead)
                 });
-                if (goal - first).abs() > EXACT {
-                    return broken(
-                        "the first goal is the one that is held, or where the joint is",
-                        format!("{goal} rad and not {first}, at {measured}"),
-                    );
+                self.begin(Some(first));
+                if !anew {
+                    if (goal - first).abs() > EXACT {
+                        return broken(
+                            "the first goal is the one that is held, or where the joint is",
+                            format!("{goal} rad and not {first}, at {measured}"),
+                        );
+                    }
+                    return Ok(());
                 }
-                self.begin(Some(goal));
-                return Ok(());
+                // A way that is gone in the very tick that brings torque, or the arm to a new
+                // guard: its first step is from there.
+                first
             }
         };
         let at_edge = ahead >= lead - EXACT;

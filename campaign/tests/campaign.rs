@@ -68,6 +68,10 @@ fn what_was_mended_stays_so() {
         6_753_763_584_968_089_691,
         // Torque went, came and a way was gone in one tick: the observer took that for a leap.
         14_039_480_892_405_890_205,
+        // A new guard went a way in its first tick: the observer had it begin where the joint was.
+        13_806_768_608_579_510_566,
+        // Running, paused and enabled again in one tick: the observer took that for torque.
+        6_063_235_710_599_355_383,
     ];
     for seed in seeds {
         if let Err(violation) = scenario::run(seed, &mut |_| {}) {
