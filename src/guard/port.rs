@@ -12,7 +12,10 @@ use super::watchdogs::Watchdogs;
 use super::{Boot, GuardError, settings};
 use crate::bus::map::map;
 use crate::bus::register::Torque as WireTorque;
-use crate::bus::{Bus, HeldGoal, Port, Ready, ServoSettings, Timeouts, TorqueError, TorqueFault};
+use crate::bus::{
+    Bus, FoundServo, HeldGoal, Port, RawReading, Ready, ServoSettings, Timeouts, TorqueError,
+    TorqueFault,
+};
 use crate::cell::{Arm, Cell};
 use crate::control::{JointCommand, JointReading, Torque};
 use crate::messages::BusErrors;
@@ -27,6 +30,9 @@ const READ_SHARE: f64 = 0.75;
 const TORQUE_ON: Duration = Duration::from_millis(40);
 /// One lost reply of all these is no reason to stay limp.
 const TORQUE_TRIES: u32 = 4;
+
+/// How far a load may pull a joint off its goal, radians.
+const SAG: f64 = 0.05;
 
 /// Every so many ticks without another question a servo is asked for supply and temperature, where
 /// they are not in every reading: an error of either is in each of its answers.
@@ -81,9 +87,11 @@ impl ArmPort {
                 servo_settings
             }
         };
-        let servos = found.servos().iter().zip(arm.calibration.joints());
-        let goals = servos.map(|(servo, joint)| servo.goal.map(|goal| joint.angle(goal)));
-        let goals = goals.collect();
+        let goals = match boot {
+            // What another program has told them is no goal of this controller's.
+            Boot::Fresh => JointVec::default(),
+            Boot::Replacing | Boot::Replugged => held_goals(found.servos(), arm),
+        };
         let mut bus = match boot {
             Boot::Fresh => found.ready(&servo_settings),
             Boot::Replacing | Boot::Replugged => {
@@ -278,9 +286,73 @@ impl ArmPort {
     }
 }
 
+/// The goals to keep of an arm that is taken over. A joint farther off than a load pulls it pushes
+/// against something, and is to stand where it is; a gripper may be closed on what it holds.
+fn held_goals(servos: &[FoundServo], arm: &Arm) -> JointVec<Option<Rad>> {
+    let servos = servos.iter().zip(arm.calibration.joints()).enumerate();
+    let goals = servos.map(|(index, (servo, joint))| {
+        let goal = joint.angle(servo.goal?);
+        let RawReading::Fresh { position, .. } = servo.reading else {
+            return None;
+        };
+        let off = (goal.0 - joint.angle(position).0).abs();
+        let grips = arm.model.gripper() == Some(index);
+        (grips || off <= SAG).then_some(goal)
+    });
+    goals.collect()
+}
+
 /// Nanoseconds that asking so many servos takes at most.
 fn question(cell: &Cell, servos: usize) -> u64 {
     let family = cell.bus.family;
     let timeouts = Timeouts::new(family, cell.bus.baud, ANSWER);
     realtime::nanos(timeouts.sync_read(servos, map(family).control))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::cell::Overrides;
+    use crate::control::ReadFault;
+    use crate::units::Counts;
+
+    #[test]
+    fn a_goal_is_kept_by_a_joint_that_hangs_from_it_and_by_a_grip_alone() {
+        let cell = Cell::load(Path::new("cells/sim.toml"), &Overrides::default()).unwrap();
+        let arm = cell.load_arm().unwrap();
+        let at = |position: i32, goal: Option<i32>| FoundServo {
+            model: None,
+            firmware: None,
+            reading: RawReading::Fresh {
+                position: Counts(position),
+                velocity: 0,
+                load: 0,
+                voltage: 74,
+                temperature: 30,
+                errors: 0,
+            },
+            health: None,
+            torque_on: Some(goal.is_some()),
+            goal: goal.map(Counts),
+        };
+        let silent = FoundServo {
+            reading: RawReading::Missing(ReadFault::Timeout),
+            ..at(0, Some(2000))
+        };
+        let servos = [
+            at(2000, Some(2010)),
+            at(2000, Some(2100)),
+            at(2000, None),
+            silent,
+            at(2000, Some(1990)),
+            at(2000, Some(2300)),
+        ];
+        let held = held_goals(&servos, &arm);
+        let kept: Vec<bool> = held.iter().map(Option::is_some).collect();
+        assert_eq!(kept, [true, false, false, false, true, true]);
+        let joint = &arm.calibration.joints()[0];
+        assert_eq!(held.get(0), Some(Some(joint.angle(Counts(2010)))));
+    }
 }
