@@ -162,6 +162,16 @@ fn an_unplugged_port_is_a_stop_and_replugging_moves_nothing_until_the_operator_s
     assert_eq!(controller.verb("reset"), 0);
     assert_eq!(controller.verb("start"), 0);
     controller.wait_status("running", |s| s["mode"] == "running");
+
+    // One that is unplugged while the arm stands stopped for something else is taken up as well.
+    assert_eq!(controller.verb("estop"), 0);
+    controller.wait_status("stopped", |s| s["mode"] == "stopped");
+    sim.fault(&json!({"fault": "unplug"}));
+    std::thread::sleep(Duration::from_millis(300));
+    assert_ne!(controller.verb("reset"), 0, "there is no port");
+    sim.fault(&json!({"fault": "replug"}));
+    controller.wait_status("taken up", |s| cause(s).contains("is there again"));
+    assert_eq!(controller.verb("reset"), 0);
 }
 
 #[test]

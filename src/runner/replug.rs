@@ -54,8 +54,8 @@ impl Replug {
         }
     }
 
-    /// Whether a port that failed can be opened again, asked at `now` again and again: it was away,
-    /// or is another, and may be read and written.
+    /// Whether there is another port to be opened, asked at `now` again and again: the one that was
+    /// opened has been away, or another is in its place, and it may be read and written.
     pub(super) fn is_back(&mut self, now: Instant) -> bool {
         let device = Device::at(&self.path);
         let usable = access(&self.path, Access::READ_OK | Access::WRITE_OK).is_ok();

@@ -31,8 +31,8 @@ impl WatchedArms<'_> {
         Arc::clone(&self.link.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The state of the guard of arm `index`; a lost one is replaced, and one that stands with a failed
-    /// port as soon as that is there again.
+    /// The state of the guard of arm `index`; a lost one is replaced, and one whose port was unplugged
+    /// while its arm stands, or stopped it, as soon as that is there again.
     fn look(&mut self, index: usize, link: &GuardLink) -> Result<Looked, GuardError> {
         let (Some(guard), Some(port), Some(ledger)) = (
             self.guards.get_mut(index),
@@ -44,7 +44,7 @@ impl WatchedArms<'_> {
         let audit = &ledger.audit;
         let pid = link.guard_pid;
         let boot = match link.guard() {
-            GuardState::Up if !without_port(link) || !port.is_back(Instant::now()) => {
+            GuardState::Up if !stopped(link) || !port.is_back(Instant::now()) => {
                 return Ok(Looked::Up);
             }
             GuardState::Up => {
@@ -73,10 +73,10 @@ impl WatchedArms<'_> {
     }
 }
 
-/// Whether the arm behind `link` stands because its port has failed.
-fn without_port(link: &GuardLink) -> bool {
-    link.latest()
-        .is_some_and(|tick| tick.mode == Mode::Stopped && tick.cause == Some(Cause::PortLost))
+/// Whether the arm behind `link` has stopped, for whatever reason: a stop before its port was lost
+/// keeps its cause.
+fn stopped(link: &GuardLink) -> bool {
+    link.latest().is_some_and(|tick| tick.mode == Mode::Stopped)
 }
 
 /// What was seen of one guard.
