@@ -44,6 +44,9 @@ const PRIORITY: i32 = 1;
 pub(super) struct Args {
     /// The cell file.
     cell: PathBuf,
+    /// Where what is done is recorded; `runs` beside the cell file when left out.
+    #[arg(long, value_name = "DIR")]
+    runs: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args, socket: Option<&Path>, json: bool) -> Outcome {
@@ -57,7 +60,7 @@ pub(super) fn run(args: &Args, socket: Option<&Path>, json: bool) -> Outcome {
         ..RunnerReport::default()
     };
     let mut screen = Screen::enter(json)?;
-    let ledger = Arc::new(Ledger::by_hand(&cell, &arm, "jog")?);
+    let ledger = Arc::new(Ledger::by_hand(&cell, &arm, "jog", args.runs.as_deref())?);
     let reached = reach(&cell, &socket, &report, &ledger);
     let (link, mut own) =
         reached.inspect_err(|failure| ledger.end("refused", Some(&failure.line)))?;

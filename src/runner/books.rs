@@ -229,11 +229,17 @@ fn names_of(cell: &Cell, arm: &ArmSetup) -> Labels {
     }
 }
 
-/// Begins the log and the service book of an arm that is led by hand, as `job` says.
+/// Begins the log, in `runs` or beside the cell file, and the service book of an arm that is led by
+/// hand, as `job` says.
 ///
 /// # Errors
 /// When the log can't be written, or a file of the cell not be read.
-pub(super) fn by_hand(cell: &Cell, arm: &Arm, job: &str) -> Result<Ledger, RunError> {
+pub(super) fn by_hand(
+    cell: &Cell,
+    arm: &Arm,
+    job: &str,
+    runs: Option<&Path>,
+) -> Result<Ledger, RunError> {
     let configuration = |error: &dyn std::fmt::Display| RunError::Configuration(error.to_string());
     let identity = Identity::of(cell, []).map_err(|error| configuration(&error))?;
     let port = cell.bus.port.display().to_string();
@@ -244,7 +250,8 @@ pub(super) fn by_hand(cell: &Cell, arm: &Arm, job: &str) -> Result<Ledger, RunEr
         arm: arm.clone(),
     };
     let labels = names_of(cell, &only);
-    let audit = Audit::begin(&folder::beside(&cell.file), job, labels, &start)
+    let beside = folder::beside(&cell.file);
+    let audit = Audit::begin(runs.unwrap_or(&beside), job, labels, &start)
         .map_err(|error| configuration(&error))?;
     Ledger::open(Arc::new(audit), &only)
 }

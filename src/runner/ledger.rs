@@ -1,5 +1,6 @@
 //! What is written down of all that the guard tells: the audit log, and the arm's service book.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -19,12 +20,18 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Begins that of an arm which a person leads by hand, in a run of its own called `job`.
+    /// Begins that of an arm which a person leads by hand, in a run of its own called `job` in `runs`,
+    /// or beside the cell file.
     ///
     /// # Errors
     /// When it can't be recorded: the arm must not be moved.
-    pub fn by_hand(cell: &Cell, arm: &Arm, job: &str) -> Result<Ledger, RunError> {
-        books::by_hand(cell, arm, job)
+    pub fn by_hand(
+        cell: &Cell,
+        arm: &Arm,
+        job: &str,
+        runs: Option<&Path>,
+    ) -> Result<Ledger, RunError> {
+        books::by_hand(cell, arm, job, runs)
     }
 
     /// The arm's book beside the log `audit`.
