@@ -11,6 +11,7 @@ mod approvals;
 #[path = "../common/mod.rs"]
 mod common;
 mod line;
+mod machine;
 mod measure;
 mod operators;
 mod policies;

@@ -1,7 +1,8 @@
 //! Every fault that is struck in motion: once at one phase in each run of the tests, and at many
 //! phases for the table of reactions.
 
-use crate::common::Sim;
+use crate::common::{Sim, now_ns};
+use crate::machine::Machine;
 use crate::registry::rows;
 use crate::strike::{Reaction, Strike};
 
@@ -59,10 +60,21 @@ struct Reactions {
 }
 
 impl Reactions {
-    fn attempt(&mut self, row: u8, strike: &Strike, sim: &Sim, index: u64) {
+    fn attempt(&mut self, row: u8, strike: &Strike, sim: &Sim, machine: &Machine, index: u64) {
+        let since = now_ns();
         let attempt = std::panic::AssertUnwindSafe(|| strike.react(sim, index, true));
         match std::panic::catch_unwind(attempt) {
-            Ok(Reaction::Braked(ms)) => return self.braked.push(ms),
+            Ok(Reaction::Braked(ms)) => {
+                self.braked.push(ms);
+                if ms > strike.bound {
+                    eprintln!(
+                        "row {row}, {}, trial {index}: {ms:.1} ms; a thread above all others woke up {:.1} ms late meanwhile",
+                        strike.name,
+                        machine.latest(since)
+                    );
+                }
+                return;
+            }
             Ok(Reaction::Elsewise(cause)) => {
                 self.spoilt += 1;
                 eprintln!("row {row}, {}, trial {index}: spoilt, {cause}", strike.name);
@@ -95,6 +107,7 @@ impl Reactions {
 fn table() {
     let trials = given("SUREHAND_TRIALS").unwrap_or(20);
     let only = given("SUREHAND_ROW");
+    let machine = Machine::watch();
     println!("Milliseconds to the first braking goal, of the trials that nothing else spoilt.\n");
     println!("| row | fault in motion | bound | p50 | p99 | max | inside |");
     println!("|---|---|---|---|---|---|---|");
@@ -105,7 +118,8 @@ fn table() {
         for strike in &row.strikes {
             let mut all = Reactions::default();
             for index in 0..trials {
-                all.attempt(row.number, strike, &strike.arm(100 + index), index);
+                let sim = strike.arm(100 + index);
+                all.attempt(row.number, strike, &sim, &machine, index);
             }
             let what = format!("{}: {}", row.fault, strike.name);
             all.print(row.number, &what, strike.bound);
@@ -117,7 +131,7 @@ fn table() {
 #[ignore = "takes half an hour: SUREHAND_TRIALS=1000 deaths of the runner by each signal"]
 fn many_deaths_of_the_runner() {
     let trials = given("SUREHAND_TRIALS").unwrap_or(1000);
-    let sim = Sim::start(1);
+    let (sim, machine) = (Sim::start(1), Machine::watch());
     let mut failed = 0;
     for row in rows().iter().filter(|row| row.number <= 2) {
         for strike in &row.strikes {
@@ -125,7 +139,7 @@ fn many_deaths_of_the_runner() {
             let mut index = 0;
             // As many as wanted, besides those that say nothing; should most be so, it ends too.
             while index - all.spoilt < trials && all.spoilt <= trials / 10 + 5 {
-                all.attempt(row.number, strike, &sim, index);
+                all.attempt(row.number, strike, &sim, &machine, index);
                 index += 1;
             }
             all.print(row.number, row.fault, strike.bound);
