@@ -200,7 +200,8 @@ impl Book {
         let mut book = Book::read(path)?;
         change(&mut book);
         let text = serde_json::to_string_pretty(&book).map_err(|error| failed(error.into()))?;
-        let beside = path.with_extension(format!("json.{}", std::process::id()));
+        // One name for all, as the folder is locked: what a killed program left is written over.
+        let beside = path.with_extension("json.new");
         let written = File::create(&beside)
             .and_then(|mut file| {
                 file.write_all(text.as_bytes())?;
