@@ -47,7 +47,9 @@ fn six_servos_answer_over_the_pty() {
 fn a_client_may_close_the_port_and_come_back() {
     let sim = Sim::start();
     for _ in 0..5 {
-        assert_eq!(sim.port().ping(), PONG_1);
+        // What the last client left is thrown away when it is seen to be gone: a request that is sent
+        // in that very moment goes with it, as on an adapter that is being opened.
+        eventually(|| (sim.port().ping() == PONG_1).then_some(()));
     }
 }
 
@@ -71,7 +73,12 @@ fn what_a_client_left_unread_does_not_meet_the_next_one() {
     port.ask(&READ_ALL, 0, Duration::ZERO);
     drop(port);
     std::thread::sleep(Duration::from_millis(100));
-    assert_eq!(sim.port().ping(), PONG_1);
+    // Never an answer to the client of before.
+    eventually(|| {
+        let answer = sim.port().ping();
+        assert!(answer.is_empty() || answer == PONG_1, "{answer:?}");
+        (answer == PONG_1).then_some(())
+    });
 }
 
 #[test]
