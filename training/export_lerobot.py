@@ -35,7 +35,7 @@ from lerobot.configs.policies import PreTrainedConfig
 from lerobot.policies.factory import get_policy_class, make_pre_post_processors
 from safetensors.numpy import load_file, save_file
 
-STATE, ACTION = "observation.state", "action"
+STATE, ACTION, IMAGES = "observation.state", "action", "observation.images"
 # Largest difference that is rounding, in deviations of an action.
 ROUNDING = 1e-3
 # What a normalising step of LeRobot adds to a deviation, and how it treats a range of nothing.
@@ -72,7 +72,7 @@ class Diffusion:
     def draws(self, batch):
         """How many sets of numbers one chunk takes: the first, and those added on the way."""
         with self.drawing(None) as counted:
-            self.policy.predict_action_chunk(batch, noise=torch.zeros(1, *self.shape))
+            self.ask(batch, torch.zeros(1, *self.shape))
         return 1 + counted.call_count
 
     @contextlib.contextmanager
@@ -90,7 +90,13 @@ class Diffusion:
 
     def chunk(self, batch, noise):
         with self.drawing(noise):
-            return self.policy.predict_action_chunk(batch, noise=noise[:1])
+            return self.ask(batch, noise[:1])
+
+    def ask(self, batch, noise):
+        """A chunk for these moments: older LeRobots' policies take them from their own queues alone."""
+        if cameras := list(self.policy.config.image_features):
+            batch = batch | {IMAGES: torch.stack([batch[key] for key in cameras], dim=-4)}
+        return self.policy.diffusion.generate_actions(batch, noise=noise)
 
 
 class Wrapped(torch.nn.Module):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -84,6 +85,11 @@ class Workcell:
             lines = [f'calibration = "{calibration}"' if line.startswith("calibration =") else line
                      for line in text.splitlines()]
             text = "\n".join(lines) + "\n"
+        # The rate of the scenes' servos, and the one that LeRobot speaks: at it a Dynamixel line has
+        # no time for 200 rounds a second.
+        text = re.sub(r"(?m)^baud = [\d_]+", "baud = 1_000_000", text)
+        if 'kind = "dynamixel"' in text:
+            text = re.sub(r"(?m)^rate_hz = \d+", "rate_hz = 100", text)
         text = text.replace("../urdf", f"{ROOT}/urdf")
         text = text.replace("../calibration", f"{ROOT}/calibration")
         text = text.replace("/tmp/surehand-arm", str(self.pty)).replace("127.0.0.1:8010", self.http)
