@@ -90,6 +90,9 @@ class Workcell:
         text = re.sub(r"(?m)^baud = [\d_]+", "baud = 1_000_000", text)
         if 'kind = "dynamixel"' in text:
             text = re.sub(r"(?m)^rate_hz = \d+", "rate_hz = 100", text)
+            # Koch's small servos have a supply of their own.
+            supply = "[monitors]\nmin_voltage_v = 4.0\nmax_voltage_v = 13.0\n"
+            text = text.replace("[monitors]\n", supply)
         text = text.replace("../urdf", f"{ROOT}/urdf")
         text = text.replace("../calibration", f"{ROOT}/calibration")
         text = text.replace("/tmp/surehand-arm", str(self.pty)).replace("127.0.0.1:8010", self.http)
