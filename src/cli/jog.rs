@@ -12,9 +12,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::operator::Guard;
-use super::run::{socket_path, stop_on_signals};
+use super::run::{Told, socket_path, stop_on_signals};
 use super::{Failure, Outcome};
-use crate::cell::{Cell, Overrides};
+use crate::cell::{Arm, Cell, Overrides};
 use crate::messages::{RunnerReport, name};
 use crate::realtime;
 use crate::runner::RunError;
@@ -54,16 +54,31 @@ pub(super) fn run(args: &Args, socket: Option<&Path>, json: bool) -> Outcome {
     let arm = cell.load_arm().map_err(Failure::configuration)?;
     let socket = socket_path(socket, &cell.name)?;
     let told = stop_on_signals()?;
+    let screen = Screen::enter(json)?;
+    let ledger = Arc::new(Ledger::by_hand(&cell, &arm, "jog", args.runs.as_deref())?);
+    let outcome = lead(&cell, arm, &socket, &told, screen, &ledger);
+    match &outcome {
+        Ok(_) => ledger.end("told to end", None),
+        Err(failure) => ledger.end("failed", Some(&failure.line)),
+    }
+    outcome
+}
+
+/// Comes to a guard, leads the arm until somebody ends it, and leaves the guard.
+fn lead(
+    cell: &Cell,
+    arm: Arm,
+    socket: &Path,
+    told: &Told,
+    mut screen: Screen,
+    ledger: &Arc<Ledger>,
+) -> Outcome {
     let report = RunnerReport {
         pid: std::process::id(),
         job: name("jog"),
         ..RunnerReport::default()
     };
-    let mut screen = Screen::enter(json)?;
-    let ledger = Arc::new(Ledger::by_hand(&cell, &arm, "jog", args.runs.as_deref())?);
-    let reached = reach(&cell, &socket, &report, &ledger);
-    let (link, mut own) =
-        reached.inspect_err(|failure| ledger.end("refused", Some(&failure.line)))?;
+    let (link, mut own) = reach(cell, socket, &report, ledger)?;
     ledger.ready(link.guard_pid);
     // Refused is fine: a machine that lets go too early is a stop.
     let _ = realtime::set_fifo(PRIORITY);
@@ -79,14 +94,10 @@ pub(super) fn run(args: &Args, socket: Option<&Path>, json: bool) -> Outcome {
         ),
         json!({"guard_pid": link.guard_pid, "runner_pid": std::process::id(), "socket": socket}),
     );
-    let operator = Guard::connect(&socket)?;
-    let mut hand = Hand::new(&cell, Axes::of(arm.model), operator, &link, screen);
-    let outcome = hand.until_the_end(&told);
+    let operator = Guard::connect(socket)?;
+    let mut hand = Hand::new(cell, Axes::of(arm.model), operator, &link, screen);
+    let outcome = hand.until_the_end(told);
     hand.end(own.as_mut());
-    match &outcome {
-        Ok(_) => ledger.end("told to end", None),
-        Err(failure) => ledger.end("failed", Some(&failure.line)),
-    }
     outcome
 }
 

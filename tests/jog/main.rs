@@ -115,7 +115,7 @@ fn a_joint_moves_while_its_key_is_held_and_stands_when_it_is_let_go() {
     terminal.ctrl_c();
     assert_eq!(terminal.end().code(), Some(0), "{}", terminal.shown());
 
-    // It is written down as any run is, and counts as motion.
+    // It is written down as any run is.
     let lines = common::log::lines(&bench.folder().join("runs"));
     common::log::assert_in_order(&lines);
     let (first, last) = (&lines[0], lines.last().unwrap());
