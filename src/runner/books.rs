@@ -15,6 +15,9 @@ use crate::messages::Names;
 use crate::record::audit::{Audit, Labels};
 use crate::record::{folder, users};
 
+/// Why there is no run when the guard has told it to the terminal alone.
+pub(super) const SAID_ITSELF: &str = "the guard did not come up and has said why";
+
 /// The log of a run, and what it runs with.
 #[derive(Debug)]
 pub(super) struct Books {
@@ -178,7 +181,7 @@ fn tell_end(audit: &Audit, outcome: &Result<Summary, RunError>) {
 fn end(audit: &Audit, how: &str, error: &RunError) {
     let why = match error {
         RunError::Configuration(_) | RunError::Hardware(_) => error.to_string(),
-        RunError::Guard(_) => "the guard did not come up and has said why".into(),
+        RunError::Guard(_) => SAID_ITSELF.into(),
     };
     audit.add("end", &json!({"how": how, "why": why}));
 }

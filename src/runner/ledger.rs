@@ -50,8 +50,15 @@ impl Ledger {
         self.audit.add("ready", &json!({"guard_pid": guard_pid}));
     }
 
-    /// The last line: how it ended, and why.
+    /// The last line: how it ended, and why; nothing is known of a guard that has said it itself.
     pub fn end(&self, how: &str, why: Option<&str>) {
+        let why = why.map(|why| {
+            if why.is_empty() {
+                books::SAID_ITSELF
+            } else {
+                why
+            }
+        });
         self.audit.add("end", &json!({"how": how, "why": why}));
         self.audit.close();
     }
