@@ -65,7 +65,7 @@ pub use join::Reached;
 use keep_away::{KeepAway, Seen};
 use motion::shares;
 pub use path::{Path, Waypoint};
-use programme::{Factors, Side};
+use programme::{ActiveSet, Factors};
 pub use task::{Residual, Task};
 
 /// Shortest and longest tick, seconds.
@@ -93,7 +93,7 @@ pub struct Follower<const N: usize> {
     aim: Aim<N>,
     /// Velocity of what is pursued, as far as accelerations can follow it.
     feed: [f64; N],
-    sides: [Side; N],
+    active: ActiveSet<N>,
     /// Whether the arm is where it is led, and not after it.
     level: bool,
     horizon: Horizon<N>,
@@ -148,7 +148,7 @@ impl<const N: usize> Follower<N> {
             v: [0.0; N],
             aim: Aim::at(&[0.0; N], limits),
             feed: [0.0; N],
-            sides: [Side::Free; N],
+            active: ActiveSet::free(),
             level: true,
             horizon: Horizon::new(&bounds),
             along: 0.0,
@@ -379,14 +379,14 @@ impl<const N: usize> Follower<N> {
         let blocked = fence.as_ref().filter(|fence| !fence.holds(&rate));
         let rate = blocked.map_or(rate, |fence| {
             let (least, most) = ([-f64::MAX; N], [f64::MAX; N]);
-            programme.solve_within(&least, &most, &mut [Side::Free; N], fence)
+            programme.solve_within(&least, &most, &mut ActiveSet::free(), fence)
         });
         let (least, most) = shares(&room, &[0.0; N], &rate);
         // A joint that rounding has put beyond its limit is at it.
         let velocities = if least <= most + 1e-9 {
             rate.map(|rate| most.clamp(0.0, 1.0) * rate)
         } else {
-            programme.solve(&room.least, &room.most, &mut self.sides)
+            programme.solve(&room.least, &room.most, &mut self.active)
         };
         self.take(&velocities, &room, fence.as_ref());
         let made = self.task.share(&jacobian, twist, &self.v);

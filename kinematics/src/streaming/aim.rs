@@ -15,7 +15,7 @@ use crate::model::Limits;
 use crate::streaming::PULL;
 use crate::streaming::fence::Fence;
 use crate::streaming::keep_away::{KeepAway, Seen};
-use crate::streaming::programme::Side;
+use crate::streaming::programme::ActiveSet;
 use crate::streaming::task::{Residual, Task, beside};
 
 /// The second order of a step up to which it is not damped, metres a second squared: that of an arm
@@ -66,7 +66,7 @@ struct Seeker<const N: usize> {
     left: Residual,
     /// Whether the last step was damped.
     strained: bool,
-    sides: [Side; N],
+    active: ActiveSet<N>,
     seen: Option<Seen<N>>,
 }
 
@@ -158,7 +158,7 @@ impl<const N: usize> Aim<N> {
         let left = self.main.left;
         // A turn that is left is no loss to an arm that can't make every turn, unless a limit is in the
         // way.
-        let whole = N >= 6 || self.main.sides.iter().any(|side| *side != Side::Free);
+        let whole = N >= 6 || self.main.active.is_any();
         let turned = left.angle < TURNED || !whole;
         let reached = !self.main.strained && left.position < REACHED && turned;
         match self.lost {
@@ -212,7 +212,7 @@ impl<const N: usize> Seeker<N> {
             q,
             left: Residual::default(),
             strained: false,
-            sides: [Side::Free; N],
+            active: ActiveSet::free(),
             seen: None,
         }
     }
@@ -237,13 +237,13 @@ impl<const N: usize> Seeker<N> {
         // One that strained a tick ago and is still far off will again.
         self.strained &= wanted.residual.position > 10.0 * REACHED;
         if !self.strained {
-            step = wanted.programme.solve(&least, &most, &mut self.sides);
+            step = wanted.programme.solve(&least, &most, &mut self.active);
             let second = beside(&at.jacobian, &step);
             self.strained = second > SECOND * search.period * search.period;
         }
         if self.strained {
             wanted.damp(&at.jacobian, &back);
-            step = wanted.programme.solve(&least, &most, &mut self.sides);
+            step = wanted.programme.solve(&least, &most, &mut self.active);
         }
         if let Some(keep) = search.keep
             && step.iter().all(|way| way.is_finite())
@@ -254,7 +254,7 @@ impl<const N: usize> Seeker<N> {
             };
             if !fence.holds(&step) {
                 let programme = &wanted.programme;
-                step = programme.solve_within(&least, &most, &mut self.sides, &fence);
+                step = programme.solve_within(&least, &most, &mut self.active, &fence);
             }
         }
         if !step.iter().all(|way| way.is_finite()) {

@@ -2,7 +2,7 @@
 //!
 //! Owns the nearest few, and how a programme keeps to them. Never knows what the distances are of.
 
-use crate::streaming::programme::{Programme, Side};
+use crate::streaming::programme::{ActiveSet, Programme};
 
 /// Rows that are kept, the nearest.
 pub(super) const ROWS: usize = 8;
@@ -111,26 +111,26 @@ impl<const N: usize> Programme<N> {
         &self,
         least: &[f64; N],
         most: &[f64; N],
-        sides: &mut [Side; N],
+        active: &mut ActiveSet<N>,
         fence: &Fence<N>,
     ) -> [f64; N] {
-        let mut x = self.solve(least, most, sides);
-        let mut active = [false; ROWS];
+        let mut x = self.solve(least, most, active);
+        let mut weighing = [false; ROWS];
         for _ in 0..ROUNDS {
             let mut changed = false;
-            for (row, active) in fence.rows().iter().zip(&mut active) {
+            for (row, weighs) in fence.rows().iter().zip(&mut weighing) {
                 // A row that weighs is a little short of its bound; one beyond it is not needed.
                 let lacks = row.least - row.along(&x);
-                let wanted = lacks > if *active { 0.0 } else { KEPT };
-                changed |= wanted != *active;
-                *active = wanted;
+                let wanted = lacks > if *weighs { 0.0 } else { KEPT };
+                changed |= wanted != *weighs;
+                *weighs = wanted;
             }
             if !changed {
                 break;
             }
             let mut with = *self;
-            for (row, active) in fence.rows().iter().zip(active) {
-                if !active {
+            for (row, weighs) in fence.rows().iter().zip(weighing) {
+                if !weighs {
                     continue;
                 }
                 for i in 0..N {
@@ -140,7 +140,7 @@ impl<const N: usize> Programme<N> {
                     with.linear[i] += WEIGHT * row.gradient[i] * row.least;
                 }
             }
-            x = with.solve(least, most, sides);
+            x = with.solve(least, most, active);
         }
         x
     }

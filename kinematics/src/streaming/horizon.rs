@@ -11,7 +11,7 @@ use crate::streaming::bounds::Bounds;
 use crate::streaming::keep_away::KeepAway;
 use crate::streaming::knot::{Knot, ceiling};
 use crate::streaming::path::Path;
-use crate::streaming::programme::{Factors, Side};
+use crate::streaming::programme::{ActiveSet, Factors};
 use crate::streaming::task::Task;
 
 /// Most knots.
@@ -79,7 +79,7 @@ pub(crate) struct Horizon<const N: usize> {
     /// The knot whose bound is renewed next.
     sweep: Option<usize>,
     sight: Sight,
-    sides: [Side; N],
+    active: ActiveSet<N>,
 }
 
 /// What a knot is solved with.
@@ -120,7 +120,7 @@ impl<const N: usize> Horizon<N> {
             added: 0,
             sweep: None,
             sight: Sight::Open,
-            sides: [Side::Free; N],
+            active: ActiveSet::free(),
         }
     }
 
@@ -241,7 +241,7 @@ impl<const N: usize> Horizon<N> {
         }
         let at = ground.chain.linearise(&draft.q);
         let wanted = ground.task.approach(&at, &place.pose, &still);
-        let step = wanted.programme.solve(&least, &most, &mut self.sides);
+        let step = wanted.programme.solve(&least, &most, &mut self.active);
         if !step.iter().all(|way| way.is_finite()) {
             self.shorten(ground.bounds.period());
             return;
@@ -491,5 +491,5 @@ fn rate<const N: usize>(
     // A joint at its limit goes no farther: the others make of the path what they can.
     let least = std::array::from_fn(|joint| if at(joint).0 { 0.0 } else { -f64::MAX });
     let most = std::array::from_fn(|joint| if at(joint).1 { 0.0 } else { f64::MAX });
-    programme.solve(&least, &most, &mut [Side::Free; N])
+    programme.solve(&least, &most, &mut ActiveSet::free())
 }

@@ -8,7 +8,7 @@
 //! ```
 
 use super::horizon::Ground;
-use super::programme::Side;
+use super::programme::ActiveSet;
 use super::task::{Residual, beside};
 use super::{Follower, FollowerError, PULL, Path};
 use crate::frame::Frame;
@@ -37,7 +37,7 @@ impl<const N: usize> Follower<N> {
     pub fn reach(&self, from: &[f64; N], target: &Frame, steps: u32) -> Reached<N> {
         let limits = self.bounds.limits();
         let mut q = limits.clamp(from);
-        let mut sides = [Side::Free; N];
+        let mut active = ActiveSet::free();
         let still = [0.0; N];
         for _ in 0..steps {
             let at = self.chain.linearise(&q);
@@ -46,12 +46,14 @@ impl<const N: usize> Follower<N> {
                 least[joint] = (limits.lower[joint] - q[joint]).max(-STEP);
                 most[joint] = (limits.upper[joint] - q[joint]).min(STEP);
             }
+            active.look_anew();
             let mut wanted = self.task.approach(&at, target, &still);
-            let mut step = wanted.programme.solve(&least, &most, &mut sides);
+            let mut step = wanted.programme.solve(&least, &most, &mut active);
             let left = wanted.left(&at.jacobian, &step);
             if left.position > BEYOND || beside(&at.jacobian, &step) > LEAP {
                 wanted.damp(&at.jacobian, &still);
-                step = wanted.programme.solve(&least, &most, &mut sides);
+                active.look_anew();
+                step = wanted.programme.solve(&least, &most, &mut active);
             }
             if !step.iter().all(|way| way.is_finite()) {
                 break;

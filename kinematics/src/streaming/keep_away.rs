@@ -293,7 +293,7 @@ mod tests {
     use crate::clearance::{Obstacle, Shapes};
     use crate::frame::Frame;
     use crate::model::{Limits, Model};
-    use crate::streaming::programme::{Programme, Side};
+    use crate::streaming::programme::{ActiveSet, Programme};
     use nalgebra::Vector3;
     use proptest::prelude::*;
 
@@ -381,7 +381,7 @@ mod tests {
                 (0..4).map(|i| 0.5 * hessian[i][i] * x[i] * x[i] - linear[i] * x[i]).sum()
             };
             let (least, most) = ([-1.0; 4], [1.0; 4]);
-            let x = programme.solve_within(&least, &most, &mut [Side::Free; 4], &fence);
+            let x = programme.solve_within(&least, &most, &mut ActiveSet::free(), &fence);
             for row in fence.rows() {
                 prop_assert!(row.along(&x) >= row.least - 1e-6);
             }
