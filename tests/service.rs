@@ -8,7 +8,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::{Controller, Sim, output, root, surehand};
+use common::{Controller, Sim, output, surehand};
 use serde_json::Value;
 
 const REMINDERS: &str = "
@@ -19,12 +19,8 @@ horns = { every_hours = 500, say = \"check the screws of the horns\" }
 
 /// A cell whose arm has a calibration, and so a book, of its own.
 fn cell(sim: &Sim, folder: &Path) -> PathBuf {
-    let cell = sim.cell("quick.toml", folder);
+    let cell = sim.cell_of_its_own("quick.toml", folder);
     let text = std::fs::read_to_string(&cell).unwrap();
-    let shared = root().join("calibration/so101-sim.json");
-    let own = folder.join("arm.json");
-    std::fs::copy(&shared, &own).unwrap();
-    let text = text.replace(shared.to_str().unwrap(), own.to_str().unwrap());
     std::fs::write(&cell, text + REMINDERS).unwrap();
     cell
 }

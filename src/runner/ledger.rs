@@ -50,8 +50,10 @@ impl Ledger {
         self.audit.add("ready", &json!({"guard_pid": guard_pid}));
     }
 
-    /// The last line: how it ended, and why; nothing is known of a guard that has said it itself.
+    /// Writes the book, and the log's last line: how it ended, and why; nothing is known of a guard
+    /// that has said it itself.
     pub fn end(&self, how: &str, why: Option<&str>) {
+        self.service.save();
         let why = why.map(|why| {
             if why.is_empty() {
                 books::SAID_ITSELF

@@ -248,6 +248,19 @@ impl Sim {
         std::fs::write(&cell, text).expect("the cell can be written");
         cell
     }
+
+    /// As [`Sim::cell`], with the calibration, and so the service book, of a Feetech arm in `folder`.
+    pub fn cell_of_its_own(&self, template: &str, folder: &Path) -> PathBuf {
+        let cell = self.cell(template, folder);
+        let shared = root().join("calibration/so101-sim.json");
+        let own = folder.join("arm.json");
+        std::fs::copy(&shared, &own).expect("the calibration can be copied");
+        let text = std::fs::read_to_string(&cell).expect("the cell was written");
+        let path = |file: &Path| file.display().to_string();
+        let text = text.replace(&path(&shared), &path(&own));
+        std::fs::write(&cell, text).expect("the cell can be written");
+        cell
+    }
 }
 
 fn field(state: &Value, key: &str) -> Vec<f64> {

@@ -32,7 +32,7 @@ impl Bench {
     fn new() -> Bench {
         let sim = Sim::start(5);
         let folder = tempfile::tempdir().unwrap();
-        let cell = sim.cell("calm.toml", folder.path());
+        let cell = sim.cell_of_its_own("calm.toml", folder.path());
         Bench::of(sim, folder, cell)
     }
 
@@ -132,6 +132,13 @@ fn a_joint_moves_while_its_key_is_held_and_stands_when_it_is_let_go() {
         modes.filter(|line| line["mode"] == "running").count() >= 2,
         "{lines:#?}"
     );
+    // And counted in the arm's service book, to the joint that moved.
+    let args = ["service", bench.cell.to_str().unwrap(), "--json"];
+    let book: Value = serde_json::from_slice(&output(surehand().args(args)).stdout).unwrap();
+    let counted = |joint: &str, key: &str| book["joints"][joint][key].as_f64().unwrap();
+    assert!(counted("shoulder_pan", "travelled_rad") > 0.15, "{book:#}");
+    assert!(counted("wrist_roll", "travelled_rad") < 0.05, "{book:#}");
+    assert_eq!(book["joints"]["shoulder_pan"]["starts"], 1, "{book:#}");
 }
 
 #[test]
