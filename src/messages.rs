@@ -29,7 +29,7 @@ pub use together::together;
 pub use watch::{Raised, Then, Watch};
 
 /// Both ends must speak the same version; a `Hello` with another one is refused.
-pub const PROTOCOL: u32 = 10;
+pub const PROTOCOL: u32 = 11;
 /// The most cameras one cell may have.
 pub const MAX_CAMERAS: usize = 4;
 /// The most safety inputs one cell may have.

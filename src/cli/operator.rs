@@ -21,11 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How often a stop is said.
 const STOP_TRIES: u32 = 3;
 
-/// A reset wants every servo read in the very tick that takes it: for one lost reply it is asked
-/// again, this often in all.
-const RESET_TRIES: u32 = 5;
+/// A reset, and torque, want every servo read in the very tick that takes them: for one lost reply
+/// they are asked for again, this often in all.
+const TRIES: u32 = 5;
 /// Between two of them: ticks at any rate.
-const RESET_PAUSE: Duration = Duration::from_millis(60);
+const PAUSE: Duration = Duration::from_millis(60);
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
@@ -251,22 +251,20 @@ impl Guard {
         for tries in 1.. {
             self.send(&ToGuard::Request(request));
             let answer = self.receive();
-            let again = request == Request::Reset
-                && matches!(
-                    answer,
-                    Some(FromGuard::Refused(
-                        Refusal::CausePresent | Refusal::PowerReturns
-                    ))
-                );
+            let again = match answer {
+                Some(FromGuard::Refused(Refusal::PowerReturns)) => true,
+                Some(FromGuard::Refused(refusal)) => refusal.may_pass(),
+                _ => false,
+            };
             if !again {
                 return answer;
             }
             // What the first says stands: it may have given motor power back.
             first = first.or(answer);
-            if tries == RESET_TRIES {
+            if tries == TRIES {
                 break;
             }
-            std::thread::sleep(RESET_PAUSE);
+            std::thread::sleep(PAUSE);
         }
         first
     }

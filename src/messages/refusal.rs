@@ -96,9 +96,17 @@ pub enum Refusal {
     HeldByAnother,
     /// The relay had taken motor power, and gives it back now.
     PowerReturns,
+    /// Not every servo answers, or what one says is not right.
+    Unhealthy,
 }
 
 impl Refusal {
+    /// Whether the same may be granted a few ticks later: one lost reply is enough for it.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Refusal::CausePresent | Refusal::Unhealthy)
+    }
+
     /// One line: why.
     #[must_use]
     pub fn text(&self, names: &Names<'_>) -> String {
@@ -153,6 +161,10 @@ impl Refusal {
             Refusal::HeldByAnother => "another operator holds the arm running".into(),
             Refusal::PowerReturns => {
                 "not every servo answers; where motor power was cut it comes back now: reset again"
+                    .into()
+            }
+            Refusal::Unhealthy => {
+                "not every servo answers, or one says what is not right: see `surehand status`"
                     .into()
             }
         }

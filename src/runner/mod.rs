@@ -292,8 +292,8 @@ impl Runner {
             loop {
                 match link.request(request, ANSWER) {
                     Ok(()) => break,
-                    // A reset wants every servo read in that very tick: ask again for a while.
-                    Err(Some(Refusal::CausePresent)) if began.elapsed() < ANSWER => {
+                    // It wants every servo read in that very tick: ask again for a while.
+                    Err(Some(refusal)) if refusal.may_pass() && began.elapsed() < ANSWER => {
                         link.wait_news(Duration::from_millis(20));
                     }
                     // The job waits for an operator who holds what must be held.

@@ -407,9 +407,10 @@ impl Controller {
         }
     }
 
-    /// Runs an operator's verb; its exit code.
+    /// Runs an operator's verb; its exit code. What it says is shown when the test fails.
     pub fn verb(&self, verb: &str) -> i32 {
         let ended = output(surehand().args([verb, "--socket"]).arg(&self.socket));
+        println!("{verb}: {}", String::from_utf8_lossy(&ended.stderr));
         ended.status.code().expect("a code")
     }
 }

@@ -220,9 +220,12 @@ impl<'a> Hand<'a> {
             loop {
                 match self.link.request(*request, ANSWER) {
                     Ok(()) => break,
-                    // A reset wants every servo read in that very tick, and who held control last
-                    // keeps it for a while.
-                    Err(Some(Refusal::CausePresent | Refusal::Held)) if began.elapsed() < AGAIN => {
+                    // It wants every servo read in that very tick, and who held control last keeps it
+                    // for a while.
+                    Err(Some(refusal))
+                        if (refusal.may_pass() || refusal == Refusal::Held)
+                            && began.elapsed() < AGAIN =>
+                    {
                         self.link.wait_news(Duration::from_millis(20));
                     }
                     Err(Some(refusal)) => {

@@ -114,9 +114,9 @@ impl Core {
 
     /// Torque on where the joints are; the goal of this step is what was just measured.
     fn enable(&mut self) -> Result<(), Refusal> {
-        let measured = self.monitor.measured().ok_or(Refusal::CausePresent)?;
+        let measured = self.monitor.measured().ok_or(Refusal::Unhealthy)?;
         if !self.monitor.healthy() {
-            return Err(Refusal::CausePresent);
+            return Err(Refusal::Unhealthy);
         }
         if let Some(limiter) = &mut self.limiter {
             limiter.resynchronise(&measured);

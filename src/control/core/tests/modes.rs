@@ -174,6 +174,23 @@ fn releasing_writes_no_goal_until_enabled_again() {
 }
 
 #[test]
+fn torque_waits_for_a_tick_that_reads_every_servo() {
+    let mut rig = Rig::moving();
+    rig.ask(Request::Stop).unwrap();
+    rig.until_stopped();
+    rig.ask(Request::Release).unwrap();
+    rig.ask(Request::Reset).unwrap();
+    let step = rig.tick_with(|inputs| {
+        lose(inputs, 2, ReadFault::Timeout);
+        inputs.signals.requests.push(Request::Enable).unwrap();
+    });
+    assert_eq!(step.answers[0], Some(Err(Refusal::Unhealthy)));
+    assert!(Refusal::Unhealthy.may_pass());
+    assert_eq!((step.mode, step.torque), (Mode::Idle, TorqueAct::Keep));
+    assert_eq!(rig.ask(Request::Enable), Ok(Request::Enable));
+}
+
+#[test]
 fn the_runners_death_stops_the_arm() {
     let mut rig = Rig::moving();
     rig.link = Some(Link::Closed);
