@@ -6,7 +6,7 @@
 use surehand::control::{CoreConfig, Inputs, JointReading, Measured, ReadFault};
 use surehand::units::{JointVec, MonoTime};
 
-use crate::motion::{Broken, broken};
+use crate::motion::{Broken, Encoder, broken};
 
 /// Why the arm must be latched after a tick.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,8 +40,8 @@ struct Joint {
     unsure: bool,
     /// Readings in a row that can't be believed at once.
     strange: u32,
-    /// The encoder is believed where it went.
-    rebased: bool,
+    /// Since the tick before.
+    encoder: Encoder,
 }
 
 /// What was read so far.
@@ -86,9 +86,10 @@ impl Health {
         self.last_tick = None;
     }
 
-    /// Whether this joint's encoder is believed somewhere else since this tick.
-    pub(crate) fn rebased(&self, joint: usize) -> bool {
-        self.joints.get(joint).is_some_and(|joint| joint.rebased)
+    /// What this joint's encoder has done since the tick before.
+    pub(crate) fn encoder(&self, joint: usize) -> Encoder {
+        let joint = self.joints.get(joint);
+        joint.map_or(Encoder::Steady, |joint| joint.encoder)
     }
 
     /// Whether `demand` is for heat and nothing else.
@@ -191,7 +192,7 @@ impl Joint {
         now: MonoTime,
         config: &CoreConfig,
     ) -> Result<bool, Broken> {
-        self.rebased = false;
+        self.encoder = Encoder::Steady;
         let read = match *reading {
             JointReading::Fresh { position, .. } if self.fresh => Some(position.0),
             JointReading::Fresh { .. } | JointReading::Missing(_) => None,
@@ -209,6 +210,9 @@ impl Joint {
                     u32::from(config.monitors.misses)
                 };
                 self.unsure = after.is_none();
+                if after.is_some() && after == read {
+                    self.encoder = Encoder::MayHaveJumped;
+                }
                 return Ok(false);
             }
             self.believed = read
@@ -239,7 +243,9 @@ impl Joint {
             None => read,
         };
         if expected == read && (!jumped || patient) {
-            self.rebased = jumped;
+            if jumped {
+                self.encoder = Encoder::Jumped;
+            }
             self.strange = 0;
             self.believed = Some((read, now));
             return Ok(jumped);

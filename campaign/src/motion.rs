@@ -20,10 +20,23 @@ pub(crate) struct Move {
     pub(crate) goal: f64,
     /// Where the joint was last believed to be.
     pub(crate) measured: f64,
-    /// The encoder went elsewhere and is believed: the goal begins anew.
-    pub(crate) rebased: bool,
+    /// Where the encoder went elsewhere and is believed the goal begins anew.
+    pub(crate) encoder: Encoder,
     /// A plan is being followed.
     pub(crate) driven: bool,
+}
+
+/// What an encoder has done since the tick before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Encoder {
+    /// It went with the joint.
+    #[default]
+    Steady,
+    /// It went elsewhere, and is believed there since this tick or an earlier one: nothing could be
+    /// seen of that before.
+    MayHaveJumped,
+    /// It is believed where it went.
+    Jumped,
 }
 
 /// A rule that was broken, with numbers.
@@ -183,9 +196,13 @@ impl Motion {
         }
         let anew = self.goal.is_none() && step.driven;
         let before = match self.goal {
-            Some(before) if !step.rebased => before,
+            Some(before) if step.encoder != Encoder::Jumped => before,
             _ => {
-                let held = self.held.take().filter(|_| !step.rebased);
+                let held = self.held.take().filter(|_| match step.encoder {
+                    Encoder::Steady => true,
+                    Encoder::MayHaveJumped => (goal - measured).abs() > EXACT,
+                    Encoder::Jumped => false,
+                });
                 let held = held.filter(|held| (held.goal - measured).abs() <= held.most);
                 let first = held.map_or(measured, |held| {
                     held.goal.clamp(measured - lead, measured + lead)
@@ -375,7 +392,7 @@ mod tests {
         Move {
             goal,
             measured,
-            rebased: false,
+            encoder: Encoder::Steady,
             driven: true,
         }
     }

@@ -72,6 +72,9 @@ fn what_was_mended_stays_so() {
         13_806_768_608_579_510_566,
         // Running, paused and enabled again in one tick: the observer took that for torque.
         6_063_235_710_599_355_383,
+        // An encoder jumped before all joints of a new guard were read: the observer still wanted the
+        // goal that its servo had held.
+        11_690_736_965_337_779_832,
     ];
     for seed in seeds {
         if let Err(violation) = scenario::run(seed, &mut |_| {}) {

@@ -64,7 +64,7 @@ impl Observer {
             let tick = Move {
                 goal: goal.0,
                 measured: measured.position.0,
-                rebased: self.health.rebased(joint),
+                encoder: self.health.encoder(joint),
                 // The push is taken off what blocked a joint.
                 driven: driven || (step.mode == Mode::Stopping && step.eased.contains(joint)),
             };
